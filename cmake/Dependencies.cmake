@@ -1,0 +1,20 @@
+# Every library that hapair stands on; all are packages of Debian 12 (tools/setup names them).
+find_package(PkgConfig REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(NL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-route-3.0)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# libev ships no pkg-config file in Debian.
+find_path(EV_INCLUDE_DIR ev++.h REQUIRED)
+find_library(EV_LIBRARY ev REQUIRED)
+add_library(ev INTERFACE)
+target_include_directories(ev SYSTEM INTERFACE ${EV_INCLUDE_DIR})
+target_link_libraries(ev INTERFACE ${EV_LIBRARY})

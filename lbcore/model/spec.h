@@ -1,0 +1,67 @@
+// What an operator asked for: plain values, no live state. The configuration file and every pairadm command produce a
+// Spec; Balancer::apply turns it into a Topology. Comparing two Specs is how a reload knows what changed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "lbcore/balance/algorithm.h"
+#include "lbcore/health/check_spec.h"
+
+namespace hapair::lbcore {
+
+enum class Protocol : uint8_t { tcp, udp };
+
+struct ServerSpec {
+  std::string name;  // unique within its pool
+  Endpoint address;
+  uint32_t weight = 1;  // 0: no new connections, old ones finish
+
+  friend bool operator==(const ServerSpec&, const ServerSpec&) = default;
+};
+
+/// Sticky by source prefix; a timeout of zero means not sticky.
+struct StickySpec {
+  Duration timeout{0};
+  int prefix_v4 = 32;
+  int prefix_v6 = 128;
+
+  [[nodiscard]] bool enabled() const { return timeout > Duration::zero(); }
+  friend bool operator==(const StickySpec&, const StickySpec&) = default;
+};
+
+struct PoolSpec {
+  std::string name;
+  balance::Algorithm scheduler = balance::Algorithm::wlc;
+  StickySpec sticky;
+  health::CheckSpec check;
+  Duration connect_timeout = 3s;
+  std::vector<ServerSpec> servers;  // in file order; rr follows it
+
+  friend bool operator==(const PoolSpec&, const PoolSpec&) = default;
+};
+
+struct ServiceSpec {
+  std::string name;
+  Protocol protocol = Protocol::tcp;
+  Endpoint listen;
+  std::string pool;
+  bool runtime = false;  // made or changed by pairadm since the file was loaded
+
+  friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
+};
+
+struct Spec {
+  std::vector<ServiceSpec> services;
+  std::vector<PoolSpec> pools;
+
+  [[nodiscard]] const PoolSpec* find_pool(std::string_view name) const;
+  [[nodiscard]] PoolSpec* find_pool(std::string_view name);
+  [[nodiscard]] ServiceSpec* find_service(Protocol protocol, const Endpoint& listen);
+  friend bool operator==(const Spec&, const Spec&) = default;
+};
+
+}  // namespace hapair::lbcore

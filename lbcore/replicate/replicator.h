@@ -1,0 +1,51 @@
+// The pair link as the balancer sees it: sessions flow to the peer, the peer's sessions and its status flow in.
+// Behind it: protocol (pure: epochs, numbers, acks, snapshots), link (TCP + TLS 1.3 with the pair key), framing.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "common/config/pair_section.h"
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/pair_key.h"
+#include "common/schema/control.pb.h"
+#include "lbcore/model/topology.h"
+#include "lbcore/sticky/session_store.h"
+
+namespace hapair::lbcore::replicate {
+
+class Replicator {
+ public:
+  struct Hooks {
+    std::function<control::NodeStatus()> own_status;  // sent with every heartbeat (without its `peer`)
+    std::function<bool()> active;                     // decides ties of equal versions
+    std::function<void()> on_state_change;            // synced or no longer synced
+  };
+
+  /// Starts listening or connecting at once (the node with the lower address connects). A port in use or an
+  /// unreachable peer is logged, shown in sync() and retried; it never throws for those.
+  Replicator(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, uint64_t config_hash,
+             Registry& registry, sticky::SessionStore& store, Hooks hooks);
+  ~Replicator();
+  Replicator(const Replicator&) = delete;
+  Replicator& operator=(const Replicator&) = delete;
+
+  /// The store has changes: send them.
+  void flush();
+
+  [[nodiscard]] bool synced() const;
+  [[nodiscard]] control::Sync sync() const;
+  /// The peer's last status and its age; absent before the first.
+  struct PeerStatus {
+    control::NodeStatus status;
+    TimePoint heard{};
+  };
+  [[nodiscard]] const PeerStatus* peer_status() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hapair::lbcore::replicate
