@@ -1,5 +1,6 @@
-// State that outlives every reload: counters, health, open connections. Shared by the workers (relaxed atomics: each is
-// a figure of its own) and the main thread. Found by name: pool and address for a server, name for a service.
+// State that outlives every reload: counters, health, open connections. Shared by the workers
+// (relaxed atomics: each is a figure of its own) and the main thread. Found by name: pool and
+// address for a server, name for a service.
 #pragma once
 
 #include <atomic>
@@ -8,10 +9,12 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "lbcore/model/server_token.h"
 
 namespace hapair::lbcore {
 
-/// Dense number of a (pool, address) pair for as long as the process lives; only inside this process.
+/// Dense number of a (pool, address) pair for as long as the process lives; only inside this
+/// process.
 using ServerId = uint32_t;
 
 struct Counters {
@@ -19,14 +22,19 @@ struct Counters {
   std::atomic<uint32_t> active{0};
   std::atomic<uint64_t> bytes_in{0};   // from clients
   std::atomic<uint64_t> bytes_out{0};  // to clients
-  std::atomic<uint64_t> failed{0};     // connections that found no server (service); failed connects (server)
+  std::atomic<uint64_t> failed{
+      0};  // connections that found no server (service); failed connects (server)
 };
 
 struct LiveServer {
   LiveServer(ServerId server_id, std::string pool_name, Endpoint server_address)
-      : id(server_id), pool(std::move(pool_name)), address(server_address) {}
+      : id(server_id),
+        token(server_token(server_address)),
+        pool(std::move(pool_name)),
+        address(server_address) {}
 
   const ServerId id;
+  const uint64_t token;  // of the address: the same on both nodes
   const std::string pool;
   const Endpoint address;
   std::atomic<bool> up{false};  // servers start down: the first check decides
@@ -34,7 +42,7 @@ struct LiveServer {
   std::atomic<uint32_t> sessions{0};
 
   // Main thread only.
-  std::string last_result;   // "L7OK 200 in 0.8ms"
+  std::string last_result;  // "L7OK 200 in 0.8ms"
   TimePoint last_result_at{};
   TimePoint in_state_since{};
 };

@@ -1,7 +1,11 @@
-// The session tables of all pools, shared by the workers and the main thread, and the stream of changes that
-// replication sends. Each pool's table has a mutex of its own, never held across a system call (DESIGN invariant 9).
-// Changes coalesce in a bounded list; when it is full it is thrown away and `overflowed` is set: the peer needs a new
-// snapshot (DESIGN invariant 8).
+// The session tables of all pools, shared by the workers and the main thread, and the stream of
+// changes that replication sends. Each pool's table has a mutex of its own, never held across a
+// system call (DESIGN invariant 9). Changes wait in a bounded list; when it is full it is thrown
+// away and `overflowed` is set: the peer needs a new snapshot (DESIGN invariant 8).
+//
+// Locks, always in this order: the map of pools (shared), a pool's table, the list of changes. The
+// list is appended while the table is locked: changes of one key are listed in the order in which
+// they happened.
 #pragma once
 
 #include <atomic>
@@ -31,38 +35,68 @@ class SessionStore {
  public:
   static constexpr size_t kMaxChanges = size_t{1} << 16;
 
-  /// `on_change` is called on the worker's thread when the list of changes stops being empty: wake the main loop.
-  explicit SessionStore(std::function<void()> on_change);
+  /// Registry::find, for servers that only the peer's sessions name. Called on the main thread.
+  using FindServer = std::function<std::shared_ptr<LiveServer>(ServerId)>;
 
-  /// Main thread: which pools exist and how they are sticky. Entries of pools that stay are kept.
+  /// `on_change` is called, without a lock, on the thread that made the list of changes non-empty:
+  /// wake the main loop.
+  SessionStore(FindServer find_server, size_t max_sessions_per_pool,
+               std::function<void()> on_change);
+  ~SessionStore();
+  SessionStore(const SessionStore&) = delete;
+  SessionStore& operator=(const SessionStore&) = delete;
+
+  /// Main thread, before a worker gets this topology: which pools exist and how they are sticky.
+  /// Entries of pools that stay are kept; a pool that is gone or no longer sticky loses its
+  /// entries, and no change is listed (the peer is configured alike).
   void configure(const Topology& topology, TimePoint now);
 
-  // Any thread.
+  // Any thread. A pool that is not sticky has no sessions: nothing found, nothing kept.
   std::optional<ServerId> use(PoolId pool, const IpAddress& client, TimePoint now);
+  /// `server` must be in a topology that `configure` has seen. Two workers may put one client at
+  /// the same time: the later one stays.
   void put(PoolId pool, const IpAddress& client, ServerId server, TimePoint now);
   void forget_server(PoolId pool, ServerId server, TimePoint now);
 
   // Main thread: replication.
+  struct PoolDigest {
+    PoolId pool = 0;
+    TableDigest digest;
+  };
   struct Changes {
-    std::vector<SessionChange> list;
-    bool overflowed = false;
+    std::vector<SessionChange> list;  // oldest first; of several changes of one key only the last
+    bool overflowed = false;          // list is empty, changes were lost
+    std::vector<PoolDigest> digests;  // by pool number; only when asked for
   };
   Changes take_changes();
-  /// A pool that this node's configuration does not have is refused (false).
+  /// The same, with the digests of all pools as of exactly these changes: what a barrier compares.
+  Changes take_changes_and_digests();
+  /// A pool that this node's configuration does not have, or has not as sticky, is refused (false);
+  /// so is what is older than ours. Merging makes no change of our own.
   bool merge(const SessionChange& change, TimePoint now, bool prefer_ours_on_tie);
   /// Slices for a snapshot; see SessionTable::walk.
-  std::optional<size_t> walk(PoolId pool, size_t cursor, size_t most, TimePoint now, std::vector<Session>& out) const;
+  std::optional<size_t> walk(PoolId pool, size_t cursor, size_t most, TimePoint now,
+                             std::vector<Session>& out) const;
+  /// The sticky pools, in order of their numbers.
   [[nodiscard]] std::vector<PoolId> pools() const;
-  /// Expired entries become changes (removed). Only on the Active.
-  void expire(TimePoint now);
+  /// Expired entries become changes (removed). Only on the Active, after restart_timeouts when it
+  /// became so. Removes a bounded number per call (kMaxExpired per pool), so call it every 100 ms
+  /// or so; returns how many.
+  size_t expire(TimePoint now);
+  static constexpr size_t kMaxExpired = size_t{1} << 13;
   void restart_timeouts(TimePoint now);
   [[nodiscard]] size_t size() const;
+  [[nodiscard]] size_t size(PoolId pool) const;
 
  private:
   struct PoolTable;
   [[nodiscard]] PoolTable* table(PoolId pool) const;
-  void changed(PoolId pool, const Session& session, bool removed);
+  /// The caller holds the table's lock; true: call on_change_ once no lock is held.
+  [[nodiscard]] bool list_change(PoolId pool, const Session& session, bool removed);
+  static void coalesce(std::vector<SessionChange>& changes);
 
+  FindServer find_server_;
+  size_t max_sessions_per_pool_;
   std::function<void()> on_change_;
   mutable std::shared_mutex tables_mutex_;  // guards the map; written on reload only
   std::unordered_map<PoolId, std::unique_ptr<PoolTable>> tables_;

@@ -1,18 +1,32 @@
-// The sticky sessions of one pool: client prefix -> server, with an idle timeout. Pure: time is an argument.
+// The sticky sessions of one pool: client prefix -> server, with an idle timeout. Pure: time is an
+// argument, one caller at a time (SessionStore holds the lock).
 //
-// Since every entry of a pool has the same timeout, least-recently-used order is expiry order: one intrusive list
-// serves expiry and the bound on entries alike. Entries live in a slab and are found through an index of 32-bit slots.
-// Versions order changes of one key across both nodes: the higher version wins (then, on a tie, the Active's).
+// Since every entry of a pool has the same timeout, least-recently-used order is expiry order: one
+// intrusive list serves expiry and the bound on entries alike. Entries live in a slab of chunks
+// (they never move, so a walk survives changes) and are found through an index of 32-bit slots that
+// grows by one bucket per new entry (linear hashing): no call ever pays for rehashing the whole
+// table. Clients choose the keys, so the hash is keyed (SipHash).
+//
+// Versions order changes of one key across both nodes: the higher version wins (then, on a tie, the
+// Active's).
+//
+// An entry lives until it is removed: `expire` does that, and only the owner (the Active) calls it.
+// An overdue entry that is used before `expire` came by lives on. That is what makes a failover
+// safe: the first clients may arrive before this node has learnt that it is the owner now, and no
+// entry may look expired to them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "common/address.h"
 #include "common/clock.h"
 #include "lbcore/model/live.h"
+#include "lbcore/sticky/siphash.h"
 
 namespace hapair::lbcore::sticky {
 
@@ -23,9 +37,10 @@ struct Session {
   Duration idle{0};  // since last used
 };
 
+/// Equal on both nodes when their tables are: it does not depend on ServerIds, timeouts or order.
 struct TableDigest {
   uint64_t entries = 0;
-  uint64_t sum = 0;  // of a hash over (key, server address, version) per entry; order does not matter
+  uint64_t sum = 0;  // modulo 2^64, of a hash over (key, server's token, version) per entry
 
   friend bool operator==(const TableDigest&, const TableDigest&) = default;
 };
@@ -36,42 +51,118 @@ class SessionTable {
     size_t max_entries = size_t{1} << 20;
     Duration timeout = 10min;
   };
+  /// How far `merge` may go beyond max_entries: the peer's removals may be on their way behind its
+  /// additions.
+  static constexpr size_t kMergeSlack = size_t{1} << 12;
 
-  explicit SessionTable(Limits limits);
-  ~SessionTable();
-  SessionTable(SessionTable&&) noexcept;
-  SessionTable& operator=(SessionTable&&) noexcept;
+  explicit SessionTable(Limits limits, SipKey hash_key = random_sip_key());
 
-  /// The live entry of `key`; using it restarts its timeout. Versions do not change by use.
+  /// Tells the token (LiveServer::token) behind a ServerId; once, before the first put or merge
+  /// that names it.
+  void introduce(ServerId server, uint64_t token);
+  [[nodiscard]] bool knows(ServerId server) const { return servers_.contains(server); }
+
+  /// The server of `key`; using it restarts its timeout. Versions do not change by use.
   std::optional<ServerId> use(const IpAddress& key, TimePoint now);
   [[nodiscard]] std::optional<Session> peek(const IpAddress& key, TimePoint now) const;
 
+  struct Put {
+    Session session;
+    bool changed = false;            // false: `key` had this server already, and its version stays
+    std::optional<Session> evicted;  // the least recently used entry, which had to make room
+  };
   /// Sets key -> server as our own change: a new version above every version seen so far.
-  /// `evicted` receives the entry that had to make room, if any.
-  Session put(const IpAddress& key, ServerId server, TimePoint now, std::optional<Session>* evicted = nullptr);
-  /// Takes a change of the peer; false when ours is newer (`prefer_ours_on_tie` decides equal versions).
+  Put put(const IpAddress& key, ServerId server, TimePoint now);
+  /// Takes a change of the peer; false when ours is newer (`prefer_ours_on_tie` decides equal
+  /// versions). The entry counts as used now: a session may live longer than asked for, never
+  /// shorter.
   bool merge(const Session& session, TimePoint now, bool prefer_ours_on_tie);
-  /// Removes `key` unless its version is above `version`.
+  /// Removes `key` unless its version is above `version`; whether it was removed.
   bool erase(const IpAddress& key, uint64_t version);
 
-  /// Removes at most `most` expired entries and returns them, oldest first. Only the owner (the Active) calls this.
+  /// Removes at most `most` expired entries and returns them, oldest first. Only the owner (the
+  /// Active) calls this.
   std::vector<Session> expire(TimePoint now, size_t most);
-  /// Every entry counts as used now: a new owner does not know how long they were idle.
+  /// Every entry counts as used now: a new owner does not know how long they were idle. O(1).
   void restart_timeouts(TimePoint now);
-  /// Removes all entries of one server and returns them.
-  std::vector<Session> erase_server(ServerId server);
 
-  /// Walks the table in slices: at most `most` entries from `cursor` on; returns the next cursor, or nothing at the
-  /// end. Entries that change during the walk are seen in either state; entries that stay are seen once.
-  std::optional<size_t> walk(size_t cursor, size_t most, TimePoint now, std::vector<Session>& out) const;
+  /// Walks the table in slices: at most `most` entries from `cursor` on; returns the next cursor,
+  /// or nothing at the end. Entries that change during the walk are seen in either state; entries
+  /// that stay are seen once. A slice may be short, even empty, before the end: it looks at a
+  /// bounded number of slots.
+  std::optional<size_t> walk(size_t cursor, size_t most, TimePoint now,
+                             std::vector<Session>& out) const;
+  /// Removes all entries of one server in the same kind of slices, appending them to `out`.
+  std::optional<size_t> erase_server(ServerId server, size_t cursor, size_t most, TimePoint now,
+                                     std::vector<Session>& out);
 
-  void set_limits(Limits limits, TimePoint now);
-  [[nodiscard]] size_t size() const;
-  [[nodiscard]] uint64_t highest_version() const;
+  /// A lower bound on entries evicts the least recently used at once and returns them.
+  std::vector<Session> set_limits(Limits limits, TimePoint now);
+
+  [[nodiscard]] size_t size() const { return static_cast<size_t>(digest_.entries); }
+  [[nodiscard]] uint32_t sessions_of(ServerId server) const;
+  [[nodiscard]] uint64_t highest_version() const { return highest_version_; }
+  [[nodiscard]] TableDigest digest() const { return digest_; }
+  /// Bytes held by slab and index; they are kept for reuse when entries go.
+  [[nodiscard]] size_t memory_bytes() const;
 
  private:
-  struct Impl;
-  Impl* impl_;
+  using Slot = uint32_t;
+  static constexpr Slot kNone = ~Slot{0};
+  static constexpr size_t kChunkSlots = 4096;
+
+  struct Entry {
+    std::array<uint8_t, 16> key{};
+    uint64_t version = 0;
+    TimePoint last_used{};
+    ServerId server : 30 = 0;
+    uint32_t in_use : 1 = 0;
+    uint32_t is_v6 : 1 = 0;
+    Slot chain = kNone;  // next in the bucket, or in the free list
+    Slot older = kNone;
+    Slot newer = kNone;
+  };
+  static_assert(sizeof(Entry) == 48);
+
+  struct PerServer {
+    uint64_t token = 0;
+    uint32_t sessions = 0;
+  };
+
+  [[nodiscard]] Entry& at(Slot slot) { return chunks_[slot / kChunkSlots][slot % kChunkSlots]; }
+  [[nodiscard]] const Entry& at(Slot slot) const {
+    return chunks_[slot / kChunkSlots][slot % kChunkSlots];
+  }
+  [[nodiscard]] size_t bucket_of(const std::array<uint8_t, 16>& key, bool is_v6) const;
+  [[nodiscard]] Slot find(const IpAddress& key) const;
+  [[nodiscard]] TimePoint last_used(const Entry& entry) const;
+  [[nodiscard]] Session to_session(const Entry& entry, TimePoint now) const;
+  [[nodiscard]] uint64_t hash_for_digest(const Entry& entry) const;
+  Slot insert(const IpAddress& key, ServerId server, uint64_t version, TimePoint now);
+  void set(Slot slot, ServerId server, uint64_t version, TimePoint now);
+  void remove(Slot slot);
+  Session evict_oldest(TimePoint now);
+  void count(const Entry& entry, bool added);
+  void touch(Slot slot, TimePoint now);
+  void link_newest(Slot slot);
+  void unlink(Slot slot);
+  Slot allocate();
+  void split_next_bucket();
+
+  Limits limits_;
+  SipKey hash_key_;
+  std::vector<std::unique_ptr<Entry[]>> chunks_;
+  Slot slots_used_ = 0;  // slots at and above this one were never used
+  Slot free_ = kNone;
+  std::vector<Slot> buckets_;
+  size_t low_mask_ =
+      0;  // buckets below (size - low_mask_ - 1) are split already and use one more bit
+  Slot oldest_ = kNone;
+  Slot newest_ = kNone;
+  TimePoint all_used_at_ = TimePoint::min();  // see restart_timeouts
+  uint64_t highest_version_ = 0;
+  TableDigest digest_;
+  std::unordered_map<ServerId, PerServer> servers_;
 };
 
 }  // namespace hapair::lbcore::sticky
