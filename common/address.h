@@ -1,7 +1,6 @@
-// IPv4 and IPv6 addresses, endpoints and prefixes: values that are parsed, compared, printed and handed to sockets.
+// IPv4 and IPv6 addresses, endpoints and prefixes: values that are parsed, compared, printed and
+// handed to sockets.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <array>
 #include <compare>
@@ -10,6 +9,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <sys/socket.h>
 
 #include "common/result.h"
 
@@ -37,7 +38,8 @@ class IpAddress {
   [[nodiscard]] IpAddress masked(int prefix_length) const;
   [[nodiscard]] std::string to_string() const;
 
-  /// IPv4 before IPv6, then unsigned network order (the comparison RFC 9568 section 6.4.3 asks for).
+  /// IPv4 before IPv6, then unsigned network order (the comparison RFC 9568 section 6.4.3 asks
+  /// for).
   friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b);
   friend bool operator==(const IpAddress& a, const IpAddress& b) = default;
 

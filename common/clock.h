@@ -10,6 +10,7 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
 
-using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): durations read as 10ms everywhere
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): durations read as
+                                       // 10ms everywhere
 
 }  // namespace hapair

@@ -1,16 +1,16 @@
-// The Unix sockets of the daemons: framed messages, one reply stream per connection, the caller's credentials checked
-// by the kernel's word. Served: <run dir>/vrrpd.sock, lbcore.sock (pairadm) and role.sock (vrrpd -> lbcore).
+// The Unix sockets of the daemons: framed messages, one reply stream per connection, the caller's
+// credentials checked by the kernel's word. Served: <run dir>/vrrpd.sock, lbcore.sock (pairadm) and
+// role.sock (vrrpd -> lbcore).
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include "common/event_loop.h"
 #include "common/frame_stream.h"
@@ -39,13 +39,14 @@ class ControlConnection {
 class ControlServer {
  public:
   struct Handlers {
-    std::function<void(ControlConnection&)> on_open;                        // optional
-    std::function<void(ControlConnection&, std::string_view)> on_message;   // required
-    std::function<void(ControlConnection&)> on_close;                       // optional
+    std::function<void(ControlConnection&)> on_open;                       // optional
+    std::function<void(ControlConnection&, std::string_view)> on_message;  // required
+    std::function<void(ControlConnection&)> on_close;                      // optional
   };
 
-  /// Binds `path` (mode 0660, group hapair where it exists), replacing a socket that nobody serves any more.
-  /// Throws std::system_error when it cannot, std::runtime_error when another process serves it.
+  /// Binds `path` (mode 0660, group hapair where it exists), replacing a socket that nobody serves
+  /// any more. Throws std::system_error when it cannot, std::runtime_error when another process
+  /// serves it.
   ControlServer(EventLoop& loop, Logger& log, std::string path, Handlers handlers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
@@ -73,7 +74,8 @@ class ControlServer {
 /// Connects a non-blocking stream socket to `path`.
 Result<UniqueFd> connect_unix(const std::string& path);
 
-/// The blocking client of the CLI: one request, one or more replies, each awaited until `deadline`.
+/// The blocking client of the CLI: one request, one or more replies, each awaited for at most
+/// `timeout`.
 class ControlClient {
  public:
   static Result<ControlClient> connect(const std::string& path);
@@ -81,7 +83,10 @@ class ControlClient {
   Result<std::string> receive(Duration timeout);
 
  private:
-  ControlClient(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)), decoder_(size_t{64} << 20) {}
+  Status wait_for(short events, TimePoint deadline);
+
+  ControlClient(UniqueFd fd, std::string path)
+      : fd_(std::move(fd)), path_(std::move(path)), decoder_(size_t{64} << 20) {}
   UniqueFd fd_;
   std::string path_;
   FrameDecoder decoder_;

@@ -1,10 +1,10 @@
 #include "common/event_loop.h"
 
-#include <sys/timerfd.h>
-
 #include <ctime>
 #include <stdexcept>
 #include <utility>
+
+#include <sys/timerfd.h>
 
 #include "common/result.h"
 
@@ -31,7 +31,8 @@ EventLoop::EventLoop()
     : loop_(kLoopFlags), check_(loop_), prepare_(loop_), mail_(loop_), now_(Clock::now()) {
   if (loop_.raw_loop == nullptr) throw std::runtime_error("event loop: the kernel offers no epoll");
   check_.set<EventLoop, &EventLoop::on_check>(this);
-  ev_set_priority(static_cast<ev_check*>(&check_), EV_MAXPRI);  // before any callback asks for now()
+  ev_set_priority(static_cast<ev_check*>(&check_),
+                  EV_MAXPRI);  // before any callback asks for now()
   check_.start();
   prepare_.set<EventLoop, &EventLoop::on_prepare>(this);
   prepare_.start();
@@ -39,10 +40,18 @@ EventLoop::EventLoop()
   mail_.start();
 }
 
-void EventLoop::run() { loop_.run(0); }
-void EventLoop::run_once() { loop_.run(ev::ONCE); }
-void EventLoop::poll() { loop_.run(ev::NOWAIT); }
-void EventLoop::stop() { loop_.break_loop(ev::ALL); }
+void EventLoop::run() {
+  loop_.run(0);
+}
+void EventLoop::run_once() {
+  loop_.run(ev::ONCE);
+}
+void EventLoop::poll() {
+  loop_.run(ev::NOWAIT);
+}
+void EventLoop::stop() {
+  loop_.break_loop(ev::ALL);
+}
 
 TimePoint EventLoop::refresh_now() {
   ev_now_update(loop_);
@@ -50,7 +59,9 @@ TimePoint EventLoop::refresh_now() {
   return now_;
 }
 
-void EventLoop::defer(Task task) { deferred_.push_back(std::move(task)); }
+void EventLoop::defer(Task task) {
+  deferred_.push_back(std::move(task));
+}
 
 void EventLoop::post(Task task) {
   {
@@ -60,7 +71,9 @@ void EventLoop::post(Task task) {
   mail_.send();
 }
 
-void EventLoop::on_check(ev::check&, int) { now_ = Clock::now(); }
+void EventLoop::on_check(ev::check&, int) {
+  now_ = Clock::now();
+}
 
 void EventLoop::on_prepare(ev::prepare&, int) {
   // A deferred task may defer another one: run until nothing is left, the loop is about to sleep.
@@ -115,7 +128,9 @@ Ticker::Ticker(EventLoop& loop, Duration period, Callback on_tick)
   watcher_.start(seconds, seconds);
 }
 
-void Ticker::on_timeout(ev::timer&, int) { on_tick_(); }
+void Ticker::on_timeout(ev::timer&, int) {
+  on_tick_();
+}
 
 SignalWatcher::SignalWatcher(EventLoop& loop, int signal_number, Callback on_signal)
     : on_signal_(std::move(on_signal)), watcher_(loop.raw()) {
@@ -123,6 +138,8 @@ SignalWatcher::SignalWatcher(EventLoop& loop, int signal_number, Callback on_sig
   watcher_.start(signal_number);
 }
 
-void SignalWatcher::on_signal(ev::sig&, int) { on_signal_(); }
+void SignalWatcher::on_signal(ev::sig&, int) {
+  on_signal_();
+}
 
 }  // namespace hapair

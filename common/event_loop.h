@@ -1,6 +1,7 @@
-// One libev loop and what libev lacks for us: a monotonic now, deadlines finer than libev's 1 ms floor (timerfd),
-// a deferred queue for deletions, and a mailbox for other threads. Watchers themselves are ev++.h's own
-// (ev::io, ev::timer, ev::sig): constructed with `loop.raw()`, they stop in their destructors.
+// One libev loop and what libev lacks for us: a monotonic now, deadlines finer than libev's 1 ms
+// floor (timerfd), a deferred queue for deletions, and a mailbox for other threads. Watchers
+// themselves are ev++.h's own (ev::io, ev::timer, ev::sig): constructed with `loop.raw()`, they
+// stop in their destructors.
 #pragma once
 
 #include <deque>
@@ -33,7 +34,8 @@ class EventLoop {
   /// Reads the clock now; for code that has worked for long inside one callback.
   TimePoint refresh_now();
 
-  /// Runs `task` after the current batch: the place to destroy what is still on the stack of a callback.
+  /// Runs `task` after the current batch: the place to destroy what is still on the stack of a
+  /// callback.
   void defer(Task task);
 
   /// Thread-safe: runs `task` on this loop's thread soon. Tasks run in the order they were posted.
@@ -61,7 +63,8 @@ class Deadline {
  public:
   using Callback = std::function<void()>;
 
-  Deadline(EventLoop& loop, Callback on_expire);  // throws std::system_error when timerfd_create fails
+  Deadline(EventLoop& loop,
+           Callback on_expire);  // throws std::system_error when timerfd_create fails
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
@@ -80,7 +83,8 @@ class Deadline {
   ev::io watcher_;
 };
 
-/// Calls back every `period` (coarse: libev's own timers, 1 ms floor). Runs from construction to destruction.
+/// Calls back every `period` (coarse: libev's own timers, 1 ms floor). Runs from construction to
+/// destruction.
 class Ticker {
  public:
   using Callback = std::function<void()>;
@@ -94,7 +98,8 @@ class Ticker {
   ev::timer watcher_;
 };
 
-/// Calls back for one POSIX signal. Only one loop of a process may watch a given signal (libev's rule).
+/// Calls back for one POSIX signal. Only one loop of a process may watch a given signal (libev's
+/// rule).
 class SignalWatcher {
  public:
   using Callback = std::function<void()>;

@@ -1,5 +1,6 @@
-// A non-blocking socket that speaks frames: reads into a FrameDecoder, queues what the socket does not take at once.
-// The queue is bounded; overflow closes the stream with that reason (DESIGN invariant 8).
+// A non-blocking socket that speaks frames: reads into a FrameDecoder, queues what the socket does
+// not take at once. The queue is bounded; overflow closes the stream with that reason (DESIGN
+// invariant 8).
 #pragma once
 
 #include <functional>
@@ -23,7 +24,8 @@ class FrameStream {
   using OnFrame = std::function<void(std::string_view payload)>;
   using OnClose = std::function<void(const std::string& reason)>;
 
-  /// `fd` must be non-blocking and connected. Both callbacks may destroy the stream only through EventLoop::defer.
+  /// `fd` must be non-blocking and connected. Both callbacks may destroy the stream only through
+  /// EventLoop::defer.
   FrameStream(EventLoop& loop, UniqueFd fd, Limits limits, OnFrame on_frame, OnClose on_close);
   FrameStream(const FrameStream&) = delete;
   FrameStream& operator=(const FrameStream&) = delete;

@@ -1,5 +1,5 @@
-// Length-prefixed frames: 4 bytes big-endian payload length, then the payload. Used on the control sockets, the role
-// socket and the pair link. The bound is checked before anything is allocated.
+// Length-prefixed frames: 4 bytes big-endian payload length, then the payload. Used on the control
+// sockets, the role socket and the pair link. The bound is checked before anything is allocated.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ class FrameDecoder {
 
   void append(std::string_view bytes);
 
-  /// The next whole payload (valid until the next call of append or next), nothing yet, or an error that ends the
-  /// stream: a length beyond the bound. After an error every call returns that error.
+  /// The next whole payload (valid until the next call of append or next), nothing yet, or an error
+  /// that ends the stream: a length beyond the bound. It stays the answer of every later call.
   Result<std::optional<std::string_view>> next();
 
   /// Bytes held back because their frame is not complete.
@@ -34,7 +34,6 @@ class FrameDecoder {
   size_t max_payload_bytes_;
   std::string buffer_;
   size_t consumed_ = 0;
-  bool broken_ = false;
 };
 
 }  // namespace hapair

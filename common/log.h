@@ -5,9 +5,10 @@
 //   environment  this machine refused something: a socket, a file, a limit
 //   bug          our own fault; aborts in debug builds
 //
-// Lines go through a bounded ring to a thread of their own that writes standard error: a stalled disk or pipe never
-// delays a caller (DESIGN invariant 2). When the ring is full, lines are dropped and the number is logged afterwards.
-// Under a journal (JOURNAL_STREAM set) lines carry the syslog level as `<N>`, else a UTC time stamp.
+// Lines go through a bounded ring to a thread of their own that writes standard error: a stalled
+// disk or pipe never delays a caller (DESIGN invariant 2). When the ring is full, lines are dropped
+// and the number is logged afterwards. Under a journal (JOURNAL_STREAM set) lines carry the syslog
+// level as `<N>`, else a UTC time stamp.
 #pragma once
 
 #include <condition_variable>
@@ -26,7 +27,8 @@ class Logger {
  public:
   enum class Level : uint8_t { debug, info, remote, environment, bug };
 
-  /// `program` prefixes each line. Threads do not survive fork(): build one Logger per process, after the fork.
+  /// `program` prefixes each line. Threads do not survive fork(): build one Logger per process,
+  /// after the fork.
   explicit Logger(std::string program, Level least = Level::info);
   ~Logger();  // writes what is still queued
   Logger(const Logger&) = delete;
@@ -34,11 +36,13 @@ class Logger {
 
   template <typename... Args>
   void debug(std::string_view subsystem, fmt::format_string<Args...> format, Args&&... args) {
-    if (least_ <= Level::debug) write(Level::debug, subsystem, fmt::format(format, std::forward<Args>(args)...));
+    if (least_ <= Level::debug)
+      write(Level::debug, subsystem, fmt::format(format, std::forward<Args>(args)...));
   }
   template <typename... Args>
   void info(std::string_view subsystem, fmt::format_string<Args...> format, Args&&... args) {
-    if (least_ <= Level::info) write(Level::info, subsystem, fmt::format(format, std::forward<Args>(args)...));
+    if (least_ <= Level::info)
+      write(Level::info, subsystem, fmt::format(format, std::forward<Args>(args)...));
   }
   template <typename... Args>
   void remote(std::string_view subsystem, fmt::format_string<Args...> format, Args&&... args) {

@@ -1,4 +1,5 @@
-// The shared secret of a pair: 32 random bytes in a file of 64 hex digits, mode 0600 (or 0640 for group hapair).
+// The shared secret of a pair: 32 random bytes in a file of 64 hex digits, mode 0600 (or 0640 for
+// group hapair).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// What a daemon's main needs from its surroundings: one instance per run directory, systemd's notification socket,
-// the descriptor limit.
+// What a daemon's main needs from its surroundings: one instance per run directory, systemd's
+// notification socket, the descriptor limit.
 #pragma once
 
 #include <string>
@@ -10,8 +10,9 @@
 
 namespace hapair {
 
-/// Holds an exclusive lock on `<run_dir>/<program>.lock` until destroyed or dead. The error names the holder's pid.
-/// Creates the run directory (0755) when it is missing. The lock belongs to the open file: a forked child shares it.
+/// Holds an exclusive lock on `<run_dir>/<program>.lock` until destroyed or dead. The error names
+/// the holder's pid. Creates the run directory (0755) when it is missing. The lock belongs to the
+/// open file: a forked child shares it.
 class InstanceLock {
  public:
   static Result<InstanceLock> acquire(const std::string& run_dir, std::string_view program);

@@ -27,7 +27,8 @@ template <typename... Args>
   return tl::unexpected(Error{fmt::format(format, std::forward<Args>(args)...)});
 }
 
-/// "attempt: strerror". `error` defaults to errno at the call, so call it before anything else can change that.
+/// "attempt: strerror". `error` defaults to errno at the call, so call it before anything else can
+/// change that.
 [[nodiscard]] Error system_error(std::string_view attempt, int error = errno);
 [[nodiscard]] tl::unexpected<Error> fail_system(std::string_view attempt, int error = errno);
 

@@ -1,9 +1,9 @@
 // One owner for one descriptor: move-only, closed in the destructor.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace hapair {
 

@@ -1,4 +1,5 @@
-// Durations, sizes and switches as operators write them: `10ms`, `2s`, `5m`, `1h`; `64k`, `1m`, `2g`; `yes`, `no`.
+// Durations, sizes and switches as operators write them: `10ms`, `2s`, `5m`, `1h`; `64k`, `1m`,
+// `2g`; `yes`, `no`.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace hapair {
 
-/// A number (fractions allowed) with one of the units us, ms, s, m, h, d. A bare `0` is fine, any other bare number is not.
+/// A number (fractions allowed) with one of the units us, ms, s, m, h, d. A bare `0` is fine, any
+/// other bare number is not.
 Result<Duration> parse_duration(std::string_view text);
 /// Bytes: a whole number, optionally with k, m or g (powers of 1024).
 Result<uint64_t> parse_size(std::string_view text);

@@ -1,10 +1,13 @@
-// Reads an INI file into sections with line numbers. inih does the reading of keys and comments; around it stands a
-// line reader of ours that mends what inih would let through silently (cut lines, indented continuations, broken
-// headers, lost line numbers). Rules:
-//   - `[kind]` or `[kind name]`; a header that is not closed, empty or has text behind it is an error
+// Reads an INI file into sections with line numbers. inih takes keys and values apart; under it
+// stands a line reader of ours that mends what inih would let through silently (cut lines, indented
+// continuations, broken headers, lost line numbers). Rules:
+//   - `[kind]` or `[kind name]`; a header that is not closed, empty or has text behind it is an
+//   error
 //   - indentation means nothing; a trailing `\` joins the next line
-//   - `#` and `;` start a comment at the beginning of a line; white space + `;` or `#` starts one within a line
-//   - a key before the first section, a line without `=`, an empty key: errors
+//   - `#` and `;` start a comment at the beginning of a line; white space + `;` or `#` starts one
+//   within a line
+//   - a logical line longer than 198 characters is an error (inih would cut it)
+//   - a key before the first section, a line without `=`, an empty key, a NUL byte: errors
 //   - a repeated section or key is an error (lists repeat as `key.1`, `key.2`)
 #pragma once
 
@@ -38,6 +41,8 @@ struct IniFile {
 
 /// All errors are `path:line: what is wrong and what would be valid`, one per line.
 Result<IniFile> parse_ini(std::string_view text, std::string path);
-Result<IniFile> read_ini(const std::string& path);
+
+/// A whole file; the error names it.
+Result<std::string> read_text(const std::string& path);
 
 }  // namespace hapair::config

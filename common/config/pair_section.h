@@ -1,8 +1,8 @@
-// `[pair]`: the link between the two nodes, read by vrrpd (second heartbeat path) and lbcore (replication) alike.
+// `[pair]`: the link between the two nodes, read by vrrpd (second heartbeat path) and lbcore
+// (replication) alike.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 
 #include "common/address.h"
@@ -20,8 +20,8 @@ struct Pair {
   std::string key_file;
 };
 
-/// Nothing when the file has no [pair] section. Needs exactly two nodes with an address each.
-/// `text`/`kinds` are loaded twice, once per node, because a section shows only its own node's values.
-Result<std::optional<Pair>> load_pair(const std::string& path, const std::string& node, std::span<const Kind> kinds);
+/// Nothing when the file has no [pair] section. Needs exactly two nodes, each with an address of
+/// its own.
+Result<std::optional<Pair>> read_pair(const Config& config);
 
 }  // namespace hapair::config

@@ -1,9 +1,13 @@
-// Key tables: each section kind declares its keys once: type, range, default, reloadable. Loading checks every entry
-// against its table and collects *all* mistakes; after it every key has a value of its type.
+// Key tables: each section kind declares its keys once: type, range, default, reloadable. Loading
+// checks every entry against its table and collects *all* mistakes; after it every key has a value
+// of its type.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,7 +21,17 @@
 
 namespace hapair::config {
 
-enum class Type : uint8_t { text, integer, duration, size, yes_no, choice, address, endpoint, prefix };
+enum class Type : uint8_t {
+  text,
+  integer,
+  duration,
+  size,
+  yes_no,
+  choice,
+  address,
+  endpoint,
+  prefix
+};
 
 struct Key {
   std::string_view name;
@@ -25,22 +39,24 @@ struct Key {
   /// Range as text in the key's own type ("1", "10ms", "64k"); empty: no bound.
   std::string_view least = {};
   std::string_view most = {};
-  /// Text of the default; std::nullopt: the key is required; "": absent unless set (accessors say so).
+  /// Text of the default; std::nullopt: the key is required; "": absent unless set (accessors say
+  /// so).
   std::optional<std::string_view> fallback = "";
-  bool list = false;        // `a, b` or key.1, key.2
-  bool reloadable = true;   // false: a change needs a restart, and a reload says so
+  bool list = false;              // `a, b` or key.1, key.2
+  bool reloadable = true;         // false: a change needs a restart, and a reload says so
   std::string_view choices = {};  // for Type::choice: "rr|wrr|lc"
   std::string_view help = {};     // one clause; the man page is checked against the table
 };
 
 struct Kind {
-  std::string_view name;       // "vrrp"
+  std::string_view name;  // "vrrp"
   enum class Named : uint8_t { never, always, optional } named = Named::never;
-  std::span<const Key> keys;   // empty with foreign == true
-  bool foreign = false;        // another program's kind: accepted, not looked into
+  std::span<const Key> keys;  // empty with foreign == true
+  bool foreign = false;       // another program's kind: accepted, not looked into
 };
 
-using Value = std::variant<std::string, int64_t, Duration, uint64_t, bool, IpAddress, Endpoint, Prefix>;
+using Value =
+    std::variant<std::string, int64_t, Duration, uint64_t, bool, IpAddress, Endpoint, Prefix>;
 
 /// One section as this node sees it.
 class Section {
@@ -51,9 +67,12 @@ class Section {
   /// "vrrp main" as in the header.
   [[nodiscard]] std::string title() const;
 
-  /// Accessors abort on a key that the table does not have or of another type: that is our bug, not the operator's.
-  [[nodiscard]] bool has(std::string_view key) const;  // set in the file for this node, or has a non-empty default
-  [[nodiscard]] const std::string& text(std::string_view key) const;  // text and choice; "" when absent
+  /// Accessors abort on a key that the table does not have or of another type: that is our bug, not
+  /// the operator's.
+  [[nodiscard]] bool has(
+      std::string_view key) const;  // set in the file for this node, or has a non-empty default
+  [[nodiscard]] const std::string& text(
+      std::string_view key) const;  // text and choice; "" when absent
   [[nodiscard]] int64_t integer(std::string_view key) const;
   [[nodiscard]] Duration duration(std::string_view key) const;
   [[nodiscard]] uint64_t size(std::string_view key) const;
@@ -68,14 +87,18 @@ class Section {
     return out;
   }
 
-  /// `path:line: [vrrp main]: key: what` for a mistake that only the caller can see (`line` of the key, else of the section).
+  /// `path:line: [vrrp main]: key: what` for a mistake that only the caller can see (`line` of the
+  /// key, else of the section).
   [[nodiscard]] Error error(std::string_view key, std::string_view what) const;
 
   struct Setting {
     std::string_view key;
     std::vector<Value> values;
-    std::string raw;  // as written, for comparing reloads
-    int line = 0;     // 0: the default
+    int line = 0;  // 0: the default
+
+    friend bool operator==(const Setting& a, const Setting& b) {
+      return a.key == b.key && a.values == b.values;
+    }
   };
   [[nodiscard]] const std::vector<Setting>& settings() const { return settings_; }
 
@@ -103,6 +126,9 @@ class Config {
 
   [[nodiscard]] std::vector<const Section*> all(std::string_view kind) const;
   [[nodiscard]] const Section* find(std::string_view kind, std::string_view name = {}) const;
+  /// The same section as another of nodes() sees it.
+  [[nodiscard]] const Section* find_as(std::string_view node, std::string_view kind,
+                                       std::string_view name = {}) const;
   /// Whether the file has a section of this kind, looked into or foreign.
   [[nodiscard]] bool mentions(std::string_view kind) const;
   /// xxHash64 of the file's text: equal on both nodes when the files are.
@@ -113,8 +139,8 @@ class Config {
   std::string path_;
   std::string node_;
   std::vector<std::string> nodes_;
-  std::vector<std::string> mentioned_;
-  std::vector<Section> sections_;
+  std::set<std::string, std::less<>> mentioned_;
+  std::map<std::string, std::vector<Section>, std::less<>> sections_;  // by node, in file order
   uint64_t hash_ = 0;
 };
 
