@@ -1,0 +1,16 @@
+// Where the programs under test are: this build's own, or what HAPAIR_VRRPD, HAPAIR_LBCORE,
+// HAPAIR_PAIRADM, HAPAIR_ORIGIN, HAPAIR_TRAFFIC name. Each throws std::runtime_error when the
+// program is not built.
+#pragma once
+
+#include <string>
+
+namespace hapair::test::programs {
+
+std::string vrrpd();
+std::string lbcore();
+std::string pairadm();
+std::string origin();
+std::string traffic();
+
+}  // namespace hapair::test::programs
