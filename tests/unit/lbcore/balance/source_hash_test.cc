@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "lbcore/model/server_token.h"
+#include "tests/unit/lbcore/balance/picks.h"
+
+namespace hapair::lbcore::balance {
+namespace {
+
+constexpr uint64_t kClients = 100'000;
+
+std::vector<Candidate> servers(std::initializer_list<uint32_t> weights) {
+  std::vector<Candidate> out;
+  for (const uint32_t weight : weights) {
+    const Endpoint address{IpAddress::v4(0x0a000001 + static_cast<uint32_t>(out.size())), 8080};
+    out.push_back({.weight = weight, .active = 0, .usable = true, .token = server_token(address)});
+  }
+  return out;
+}
+
+/// The token of the chosen server for every client. Clients are consecutive numbers: the worst
+/// input for a weak hash.
+std::vector<uint64_t> assignments(const std::vector<Candidate>& candidates) {
+  const auto scheduler = make_scheduler(Algorithm::sh);
+  std::vector<uint64_t> out;
+  for (uint64_t client = 0; client < kClients; ++client) {
+    out.push_back(candidates[scheduler->pick(candidates, client).value()].token);
+  }
+  return out;
+}
+
+std::map<uint64_t, uint64_t> count(const std::vector<uint64_t>& assigned) {
+  std::map<uint64_t, uint64_t> out;
+  for (const uint64_t token : assigned) ++out[token];
+  return out;
+}
+
+TEST(SourceHash, IsTheSameOnEveryNodeAndInEveryOrder) {
+  const auto forward = servers({3, 1, 2, 2});
+  auto backward = forward;
+  std::reverse(backward.begin(), backward.end());
+  EXPECT_EQ(assignments(forward), assignments(backward));
+}
+
+// Golden: a change of these breaks stickiness across an upgrade of one node.
+TEST(SourceHash, StaysTheSameAcrossVersions) {
+  const auto candidates = servers({1, 1, 1});
+  const auto scheduler = make_scheduler(Algorithm::sh);
+  std::string out;
+  for (uint64_t client = 1; client <= 24; ++client) {
+    out += static_cast<char>('a' + *scheduler->pick(candidates, client * 0x0a000001));
+  }
+  EXPECT_EQ(out, "bcabcccbbbabbccbcacaabac");
+}
+
+TEST(SourceHash, SharesFollowTheWeights) {
+  const auto candidates = servers({5, 3, 1, 1});
+  const auto counts = count(assignments(candidates));
+  for (const Candidate& candidate : candidates) {
+    const double expected = static_cast<double>(kClients) * candidate.weight / 10;
+    // Five standard deviations of a fair draw.
+    EXPECT_NEAR(static_cast<double>(counts.at(candidate.token)), expected, 5 * std::sqrt(expected));
+  }
+}
+
+// When a server leaves, exactly its clients move; the others stay where they are. (Taking the hash
+// modulo the number of servers would move three of four here.)
+TEST(SourceHash, OnlyTheClientsOfALeavingServerMove) {
+  const auto all = servers({1, 1, 1, 1});
+  auto without = all;
+  without.erase(without.begin() + 1);
+  const auto before = assignments(all);
+  const auto after = assignments(without);
+  uint64_t moved = 0;
+  std::map<uint64_t, uint64_t> received;
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != after[i]) {
+      ++moved;
+      ++received[after[i]];
+      ASSERT_EQ(before[i], all[1].token);
+    }
+  }
+  EXPECT_EQ(moved, count(before).at(all[1].token));
+  RecordProperty("moved_of_100000", static_cast<int>(moved));
+  for (const Candidate& candidate : without) {
+    const double expected = static_cast<double>(moved) / 3;
+    EXPECT_NEAR(static_cast<double>(received[candidate.token]), expected, 5 * std::sqrt(expected));
+  }
+}
+
+TEST(SourceHash, AServerThatIsDownKeepsItsClientsForItsReturn) {
+  auto candidates = servers({2, 1, 1});
+  const auto before = assignments(candidates);
+  candidates[0].usable = false;
+  const auto during = assignments(candidates);
+  EXPECT_EQ(count(during).count(candidates[0].token), 0U);
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != candidates[0].token) {
+      ASSERT_EQ(before[i], during[i]);
+    }
+  }
+  candidates[0].usable = true;
+  EXPECT_EQ(assignments(candidates), before);
+}
+
+TEST(SourceHash, AWeightThatGrowsOnlyAttractsClients) {
+  auto candidates = servers({1, 1, 1});
+  const auto before = assignments(candidates);
+  candidates[2].weight = 2;
+  const auto after = assignments(candidates);
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != after[i]) {
+      ASSERT_EQ(after[i], candidates[2].token);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hapair::lbcore::balance
