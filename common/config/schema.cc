@@ -171,7 +171,7 @@ class Loader {
     if (!check_entries(section, *kind)) return;
 
     std::set<std::string> viewers(config_.nodes_.begin(), config_.nodes_.end());
-    viewers.insert(config_.node_);
+    if (viewers.empty()) viewers.insert(config_.node_);
     for (const std::string& viewer : viewers) {
       config_.sections_[viewer].push_back(resolve(section, *kind, viewer));
     }

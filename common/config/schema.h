@@ -51,8 +51,8 @@ struct Key {
 struct Kind {
   std::string_view name;  // "vrrp"
   enum class Named : uint8_t { never, always, optional } named = Named::never;
-  std::span<const Key> keys;  // empty with foreign == true
-  bool foreign = false;       // another program's kind: accepted, not looked into
+  std::span<const Key> keys = {};  // empty with foreign == true
+  bool foreign = false;            // another program's kind: accepted, not looked into
 };
 
 using Value =
