@@ -7,8 +7,10 @@
 
 #include "tests/support/files.h"
 #include "tests/support/namespace.h"
+#include "tests/support/pair_lab.h"
 #include "tests/support/prober.h"
 #include "tests/support/process.h"
+#include "tests/support/programs.h"
 #include "tests/support/root_test.h"
 #include "tests/support/switch.h"
 #include "tests/support/wait.h"
@@ -175,6 +177,46 @@ TEST_F(ProberTest, LossDropsAShare) {
   size_t lost = 0;
   for (const Gap& gap : prober.log().gaps(mark, Duration::zero())) lost += gap.probes_lost;
   EXPECT_GT(lost, 100U);
+}
+
+class PairLabTest : public RootTest {};
+
+TEST_F(PairLabTest, NetworksCarryClientsNodesAndServers) {
+  PairLab lab({.servers = 2, .with_vrrpd = false, .with_lbcore = false});
+  EXPECT_EQ(lab.active_node(), "");
+  // As lbcore will: from each node to each server; as clients will: from any address of 10.1.0.0/16
+  // to each node.
+  for (const char* node : {"lb1", "lb2"}) {
+    const Namespace& inside = lab.node(node).inside;
+    const std::string own = lab.node(node).name == "lb1" ? "10.0.1.1" : "10.0.1.2";
+    EXPECT_EQ(inside.exec({"curl", "-s", "-m", "5", "http://10.0.1.11:8080/"}),
+              "s1 for " + own + "\n");
+    EXPECT_EQ(inside.exec({"curl", "-s", "-m", "5", "http://10.0.1.12:8080/"}),
+              "s2 for " + own + "\n");
+  }
+  lab.node("lb2").inside.ip("address add 10.0.0.100/24 dev eth0");
+  EXPECT_TRUE(lab.wait_active("lb2", 1s));
+  Process origin({.argv = {programs::origin(), "--name", "lb2", "--listen", "0.0.0.0:80"},
+                  .in = &lab.node("lb2").inside});
+  ASSERT_TRUE(origin.wait_for_output("listening", 5s));
+  EXPECT_EQ(
+      lab.client().exec({"curl", "-s", "-m", "5", "--interface", "10.1.7.9", "http://10.0.0.100/"}),
+      "lb2 for 10.1.7.9\n");
+  const UdpProber prober(lab.client(), PairLab::kVip);
+  const auto watcher = lab.watch_vip();
+  EXPECT_TRUE(eventually(5s, [&] { return prober.log().last_answer() == "lb2"; }));
+  EXPECT_TRUE(eventually(5s, [&] { return watcher->log().last_answer() == "lb2"; }));
+  lab.node("lb1").inside.ip("address add 10.0.0.100/24 dev eth0");
+  EXPECT_THAT(lab.holders(), ElementsAre("lb1", "lb2"));
+  EXPECT_EQ(lab.active_node(), "");
+
+  lab.lose_node("lb2", PairLab::How::carrier);
+  const auto pair_link_works = [&] {
+    return lab.node("lb1").inside.try_exec({"curl", "-s", "-m", "1", "http://10.255.0.2/"}).ok();
+  };
+  EXPECT_FALSE(pair_link_works());
+  lab.return_node("lb2", PairLab::How::carrier);
+  EXPECT_TRUE(eventually(5s, pair_link_works));
 }
 
 TEST(TempDirTest, IsRemovedWithContents) {
