@@ -8,7 +8,6 @@
 // they happened.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -93,7 +92,9 @@ class SessionStore {
   [[nodiscard]] PoolTable* table(PoolId pool) const;
   /// The caller holds the table's lock; true: call on_change_ once no lock is held.
   [[nodiscard]] bool list_change(PoolId pool, const Session& session, bool removed);
+  void take_list(Changes& out);
   static void coalesce(std::vector<SessionChange>& changes);
+  [[nodiscard]] std::vector<PoolId> sorted_pools() const;
 
   FindServer find_server_;
   size_t max_sessions_per_pool_;
@@ -103,6 +104,7 @@ class SessionStore {
   std::mutex changes_mutex_;
   std::vector<SessionChange> changes_;
   bool overflowed_ = false;
+  std::vector<SessionChange> taken_;  // main thread only
 };
 
 }  // namespace hapair::lbcore::sticky

@@ -2,10 +2,8 @@
 // argument, one caller at a time (SessionStore holds the lock).
 //
 // Since every entry of a pool has the same timeout, least-recently-used order is expiry order: one
-// intrusive list serves expiry and the bound on entries alike. Entries live in a slab of chunks
-// (they never move, so a walk survives changes) and are found through an index of 32-bit slots that
-// grows by one bucket per new entry (linear hashing): no call ever pays for rehashing the whole
-// table. Clients choose the keys, so the hash is keyed (SipHash).
+// intrusive list serves expiry and the bound on entries alike. Entries live in a slab and never
+// move, so a walk survives changes; session_slab.h says how they are found.
 //
 // Versions order changes of one key across both nodes: the higher version wins (then, on a tie, the
 // Active's).
@@ -26,6 +24,7 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "lbcore/model/live.h"
+#include "lbcore/sticky/session_slab.h"
 #include "lbcore/sticky/siphash.h"
 
 namespace hapair::lbcore::sticky {
@@ -56,10 +55,13 @@ class SessionTable {
   static constexpr size_t kMergeSlack = size_t{1} << 12;
 
   explicit SessionTable(Limits limits, SipKey hash_key = random_sip_key());
+  ~SessionTable();  // its entries no longer count in LiveServer::sessions
+  SessionTable(const SessionTable&) = delete;
+  SessionTable& operator=(const SessionTable&) = delete;
 
-  /// Tells the token (LiveServer::token) behind a ServerId; once, before the first put or merge
-  /// that names it.
-  void introduce(ServerId server, uint64_t token);
+  /// Makes a server known, before the first put or merge that names it. Its `sessions` is kept up
+  /// to date from here on; a server belongs to one pool, so to one table.
+  void introduce(std::shared_ptr<LiveServer> server);
   [[nodiscard]] bool knows(ServerId server) const { return servers_.contains(server); }
 
   /// The server of `key`; using it restarts its timeout. Versions do not change by use.
@@ -103,63 +105,33 @@ class SessionTable {
   [[nodiscard]] uint32_t sessions_of(ServerId server) const;
   [[nodiscard]] uint64_t highest_version() const { return highest_version_; }
   [[nodiscard]] TableDigest digest() const { return digest_; }
-  /// Bytes held by slab and index; they are kept for reuse when entries go.
-  [[nodiscard]] size_t memory_bytes() const;
+  [[nodiscard]] size_t memory_bytes() const { return slab_.memory_bytes(); }
 
  private:
-  using Slot = uint32_t;
-  static constexpr Slot kNone = ~Slot{0};
-  static constexpr size_t kChunkSlots = 4096;
-
-  struct Entry {
-    std::array<uint8_t, 16> key{};
-    uint64_t version = 0;
-    TimePoint last_used{};
-    ServerId server : 30 = 0;
-    uint32_t in_use : 1 = 0;
-    uint32_t is_v6 : 1 = 0;
-    Slot chain = kNone;  // next in the bucket, or in the free list
-    Slot older = kNone;
-    Slot newer = kNone;
-  };
-  static_assert(sizeof(Entry) == 48);
+  using Slot = SessionSlab::Slot;
+  using Entry = SessionSlab::Entry;
 
   struct PerServer {
-    uint64_t token = 0;
+    std::shared_ptr<LiveServer> live;
     uint32_t sessions = 0;
   };
 
-  [[nodiscard]] Entry& at(Slot slot) { return chunks_[slot / kChunkSlots][slot % kChunkSlots]; }
-  [[nodiscard]] const Entry& at(Slot slot) const {
-    return chunks_[slot / kChunkSlots][slot % kChunkSlots];
-  }
-  [[nodiscard]] size_t bucket_of(const std::array<uint8_t, 16>& key, bool is_v6) const;
-  [[nodiscard]] Slot find(const IpAddress& key) const;
   [[nodiscard]] TimePoint last_used(const Entry& entry) const;
   [[nodiscard]] Session to_session(const Entry& entry, TimePoint now) const;
   [[nodiscard]] uint64_t hash_for_digest(const Entry& entry) const;
-  Slot insert(const IpAddress& key, ServerId server, uint64_t version, TimePoint now);
-  void set(Slot slot, ServerId server, uint64_t version, TimePoint now);
-  void remove(Slot slot);
-  Session evict_oldest(TimePoint now);
+  void assign(Slot slot, ServerId server, uint64_t version);
   void count(const Entry& entry, bool added);
+  Slot add(const IpAddress& key, ServerId server, uint64_t version, TimePoint now);
+  Session take_out(Slot slot, TimePoint now);
   void touch(Slot slot, TimePoint now);
   void link_newest(Slot slot);
   void unlink(Slot slot);
-  Slot allocate();
-  void split_next_bucket();
 
   Limits limits_;
-  SipKey hash_key_;
-  std::vector<std::unique_ptr<Entry[]>> chunks_;
-  Slot slots_used_ = 0;  // slots at and above this one were never used
-  Slot free_ = kNone;
-  std::vector<Slot> buckets_;
-  size_t low_mask_ =
-      0;  // buckets below (size - low_mask_ - 1) are split already and use one more bit
-  Slot oldest_ = kNone;
-  Slot newest_ = kNone;
-  TimePoint all_used_at_ = TimePoint::min();  // see restart_timeouts
+  SessionSlab slab_;
+  Slot oldest_ = SessionSlab::kNone;
+  Slot newest_ = SessionSlab::kNone;
+  TimePoint all_used_at_ = TimePoint::min();  // no entry counts as idle since before this
   uint64_t highest_version_ = 0;
   TableDigest digest_;
   std::unordered_map<ServerId, PerServer> servers_;

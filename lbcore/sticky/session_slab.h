@@ -1,0 +1,81 @@
+// Where the entries of a session table lie, and how they are found by key: a slab of chunks and an
+// index over it. Knows nothing of time, versions or limits (session_table does).
+//
+// Entries never move, and their slots are 32-bit numbers, so that links between them cost 4 bytes.
+// The index is a linear hash table: it grows by one bucket per new entry, so no call ever pays for
+// rehashing the whole table (100 ms at a million entries, under a lock that workers wait for).
+// Clients choose the keys, so the hash is keyed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "lbcore/model/live.h"
+#include "lbcore/sticky/siphash.h"
+
+namespace hapair::lbcore::sticky {
+
+class SessionSlab {
+ public:
+  using Slot = uint32_t;
+  static constexpr Slot kNone = ~Slot{0};
+
+  struct Entry {
+    std::array<uint8_t, 16> key{};  // IPv4: the first 4 count, the rest is zero
+    uint64_t version = 0;
+    TimePoint last_used{};
+    ServerId server : 30 = 0;
+    uint32_t in_use : 1 = 0;
+    uint32_t is_v6 : 1 = 0;
+    Slot chain = kNone;  // next in the bucket, or in the free list
+    Slot older = kNone;  // the table's list by use
+    Slot newer = kNone;
+
+    [[nodiscard]] IpAddress address() const;
+  };
+  static_assert(sizeof(Entry) == 48);
+
+  explicit SessionSlab(SipKey hash_key);
+
+  [[nodiscard]] Entry& operator[](Slot slot) {
+    return chunks_[slot / kChunkSlots][slot % kChunkSlots];
+  }
+  [[nodiscard]] const Entry& operator[](Slot slot) const {
+    return chunks_[slot / kChunkSlots][slot % kChunkSlots];
+  }
+
+  [[nodiscard]] Slot find(const IpAddress& key) const;
+  /// A fresh entry for `key`, which must not be there yet.
+  Slot add(const IpAddress& key);
+  void remove(Slot slot);
+
+  [[nodiscard]] size_t size() const { return size_; }
+  /// Slots from here on were never used; below, look at `in_use`.
+  [[nodiscard]] Slot end() const { return end_; }
+  /// Bytes held by entries and index; they are kept for reuse when entries go.
+  [[nodiscard]] size_t memory_bytes() const;
+  /// The longest chain of the index; for tests.
+  [[nodiscard]] size_t longest_chain() const;
+
+ private:
+  static constexpr size_t kChunkSlots = 4096;
+
+  [[nodiscard]] size_t bucket_of(const std::array<uint8_t, 16>& key, bool is_v6) const;
+  void split_next_bucket();
+
+  SipKey hash_key_;
+  std::vector<std::unique_ptr<Entry[]>> chunks_;
+  Slot end_ = 0;
+  Slot free_ = kNone;
+  size_t size_ = 0;
+  std::vector<Slot> buckets_;
+  // A power of two minus one; the table is on its way from low_mask_ + 1 buckets to twice that.
+  size_t low_mask_;
+};
+
+}  // namespace hapair::lbcore::sticky

@@ -1,0 +1,263 @@
+#include "lbcore/sticky/session_store.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace hapair::lbcore::sticky {
+
+namespace {
+
+// How many entries one visit under a pool's lock may remove: workers wait for that lock.
+constexpr size_t kSlice = 512;
+
+}  // namespace
+
+struct SessionStore::PoolTable {
+  explicit PoolTable(SessionTable::Limits limits) : table(limits) {}
+
+  mutable std::mutex mutex;
+  SessionTable table;
+  int prefix_v4 = 32;
+  int prefix_v6 = 128;
+
+  [[nodiscard]] IpAddress key_of(const IpAddress& client) const {
+    return client.masked(client.is_v4() ? prefix_v4 : prefix_v6);
+  }
+};
+
+SessionStore::SessionStore(FindServer find_server, size_t max_sessions_per_pool,
+                           std::function<void()> on_change)
+    : find_server_(std::move(find_server)),
+      max_sessions_per_pool_(max_sessions_per_pool),
+      on_change_(std::move(on_change)) {}
+
+SessionStore::~SessionStore() = default;
+
+void SessionStore::configure(const Topology& topology, TimePoint now) {
+  std::unordered_map<PoolId, std::unique_ptr<PoolTable>> gone;  // freed after the lock is
+  const std::unique_lock lock(tables_mutex_);
+  gone.swap(tables_);
+  for (const auto& pool : topology.pools) {
+    const StickySpec& sticky = pool->spec.sticky;
+    if (!sticky.enabled()) continue;
+    const SessionTable::Limits limits{.max_entries = max_sessions_per_pool_,
+                                      .timeout = sticky.timeout};
+    std::unique_ptr<PoolTable>& entry = tables_[pool->id];
+    if (const auto kept = gone.find(pool->id); kept != gone.end()) {
+      entry = std::move(kept->second);
+      gone.erase(kept);
+      entry->table.set_limits(limits, now);
+    } else {
+      entry = std::make_unique<PoolTable>(limits);
+    }
+    entry->prefix_v4 = sticky.prefix_v4;
+    entry->prefix_v6 = sticky.prefix_v6;
+    for (const Server& server : pool->servers) entry->table.introduce(server.live);
+  }
+}
+
+/// The caller holds tables_mutex_ at least shared.
+SessionStore::PoolTable* SessionStore::table(PoolId pool) const {
+  const auto found = tables_.find(pool);
+  return found == tables_.end() ? nullptr : found->second.get();
+}
+
+std::optional<ServerId> SessionStore::use(PoolId pool, const IpAddress& client, TimePoint now) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return std::nullopt;
+  const std::lock_guard lock(sticky->mutex);
+  return sticky->table.use(sticky->key_of(client), now);
+}
+
+void SessionStore::put(PoolId pool, const IpAddress& client, ServerId server, TimePoint now) {
+  bool wake = false;
+  {
+    const std::shared_lock tables_lock(tables_mutex_);
+    PoolTable* const sticky = table(pool);
+    if (sticky == nullptr) return;
+    const std::lock_guard lock(sticky->mutex);
+    if (!sticky->table.knows(server)) {
+      assert(false && "put: a server of a topology that configure() has not seen");
+      return;
+    }
+    const auto put = sticky->table.put(sticky->key_of(client), server, now);
+    if (put.evicted) wake = list_change(pool, *put.evicted, true);
+    if (put.changed) wake = list_change(pool, put.session, false) || wake;
+  }
+  if (wake) on_change_();
+}
+
+void SessionStore::forget_server(PoolId pool, ServerId server, TimePoint now) {
+  bool wake = false;
+  std::optional<size_t> cursor = 0;
+  while (cursor) {
+    const std::shared_lock tables_lock(tables_mutex_);
+    PoolTable* const sticky = table(pool);
+    if (sticky == nullptr) break;
+    const std::lock_guard lock(sticky->mutex);
+    std::vector<Session> removed;
+    cursor = sticky->table.erase_server(server, *cursor, kSlice, now, removed);
+    for (const Session& session : removed) wake = list_change(pool, session, true) || wake;
+  }
+  if (wake) on_change_();
+}
+
+bool SessionStore::list_change(PoolId pool, const Session& session, bool removed) {
+  const std::lock_guard lock(changes_mutex_);
+  if (overflowed_) return false;  // until the main loop takes notice, one change more or less lost
+  if (changes_.size() >= kMaxChanges) {
+    changes_.clear();
+    overflowed_ = true;
+    return false;  // the list was not empty: the main loop is on its way
+  }
+  changes_.push_back({.pool = pool, .session = session, .removed = removed});
+  return changes_.size() == 1;
+}
+
+void SessionStore::take_list(Changes& out) {
+  {
+    const std::lock_guard lock(changes_mutex_);
+    out.overflowed = std::exchange(overflowed_, false);
+    changes_.swap(taken_);
+  }
+  coalesce(taken_);
+  out.list.assign(taken_.begin(), taken_.end());
+  taken_.clear();  // its memory serves the next round: listing a change seldom allocates
+}
+
+SessionStore::Changes SessionStore::take_changes() {
+  Changes out;
+  take_list(out);
+  return out;
+}
+
+SessionStore::Changes SessionStore::take_changes_and_digests() {
+  Changes out;
+  const std::shared_lock tables_lock(tables_mutex_);
+  // All tables at once, in one order: nothing may change between the list and any of the digests.
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (const PoolId pool : sorted_pools()) {
+    PoolTable* const sticky = table(pool);
+    locks.emplace_back(sticky->mutex);
+    out.digests.push_back({.pool = pool, .digest = sticky->table.digest()});
+  }
+  take_list(out);
+  return out;
+}
+
+/// Leaves the last change of each key. Sorted, not hashed: strangers choose the keys.
+void SessionStore::coalesce(std::vector<SessionChange>& changes) {
+  std::vector<uint32_t> order(changes.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::ranges::sort(order, [&](uint32_t a, uint32_t b) {
+    return std::tie(changes[a].pool, changes[a].session.key, a) <
+           std::tie(changes[b].pool, changes[b].session.key, b);
+  });
+
+  std::vector<bool> superseded(changes.size());
+  for (size_t i = 1; i < order.size(); ++i) {
+    const SessionChange& earlier = changes[order[i - 1]];
+    const SessionChange& later = changes[order[i]];
+    superseded[order[i - 1]] =
+        earlier.pool == later.pool && earlier.session.key == later.session.key;
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    if (!superseded[i]) changes[kept++] = changes[i];
+  }
+  changes.resize(kept);
+}
+
+bool SessionStore::merge(const SessionChange& change, TimePoint now, bool prefer_ours_on_tie) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(change.pool);
+  if (sticky == nullptr) return false;
+  const Session& session = change.session;
+  const std::lock_guard lock(sticky->mutex);
+  if (change.removed) {
+    // Gone already is as good as removed.
+    return sticky->table.erase(session.key, session.version) ||
+           !sticky->table.peek(session.key, now);
+  }
+  if (!sticky->table.knows(session.server)) {
+    auto server = find_server_(session.server);
+    if (server == nullptr) return false;
+    sticky->table.introduce(std::move(server));
+  }
+  return sticky->table.merge(session, now, prefer_ours_on_tie);
+}
+
+std::optional<size_t> SessionStore::walk(PoolId pool, size_t cursor, size_t most, TimePoint now,
+                                         std::vector<Session>& out) const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  const PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return std::nullopt;
+  const std::lock_guard lock(sticky->mutex);
+  return sticky->table.walk(cursor, most, now, out);
+}
+
+/// The caller holds tables_mutex_ at least shared.
+std::vector<PoolId> SessionStore::sorted_pools() const {
+  std::vector<PoolId> out;
+  out.reserve(tables_.size());
+  for (const auto& [pool, sticky] : tables_) out.push_back(pool);
+  std::ranges::sort(out);
+  return out;
+}
+
+std::vector<PoolId> SessionStore::pools() const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  return sorted_pools();
+}
+
+size_t SessionStore::expire(TimePoint now) {
+  size_t total = 0;
+  bool wake = false;
+  for (const PoolId pool : pools()) {
+    for (size_t removed = 0; removed < kMaxExpired;) {
+      const std::shared_lock tables_lock(tables_mutex_);
+      PoolTable* const sticky = table(pool);
+      if (sticky == nullptr) break;
+      const std::lock_guard lock(sticky->mutex);
+      const auto expired = sticky->table.expire(now, kSlice);
+      for (const Session& session : expired) wake = list_change(pool, session, true) || wake;
+      removed += expired.size();
+      total += expired.size();
+      if (expired.size() < kSlice) break;
+    }
+  }
+  if (wake) on_change_();
+  return total;
+}
+
+void SessionStore::restart_timeouts(TimePoint now) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  for (const auto& [pool, sticky] : tables_) {
+    const std::lock_guard lock(sticky->mutex);
+    sticky->table.restart_timeouts(now);
+  }
+}
+
+size_t SessionStore::size() const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  size_t total = 0;
+  for (const auto& [pool, sticky] : tables_) {
+    const std::lock_guard lock(sticky->mutex);
+    total += sticky->table.size();
+  }
+  return total;
+}
+
+size_t SessionStore::size(PoolId pool) const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  const PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return 0;
+  const std::lock_guard lock(sticky->mutex);
+  return sticky->table.size();
+}
+
+}  // namespace hapair::lbcore::sticky
