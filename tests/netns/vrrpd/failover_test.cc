@@ -1,0 +1,169 @@
+// Two vrrpd in namespaces: who holds the VIP when a node, a link, a process or only its parent is
+// lost, and for how long nobody, or both, answer.
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/pair_lab.h"
+#include "tests/support/root_test.h"
+#include "tests/support/wait.h"
+#include "vrrpd/intervals.h"
+
+namespace hapair::test {
+namespace {
+
+using vrrp::active_down_interval;
+
+// What the machine may add to the protocol's arithmetic: two busy cores, probes every millisecond.
+constexpr Duration kSlack = 25ms;
+
+PairLab::Options only_vrrpd(Duration interval) {
+  return {.advert_interval = interval,
+          .servers = 0,
+          .boot_hold = 0ms,
+          .with_lbcore = false,
+          .with_servers = false};
+}
+
+class Failover : public RootTest, public testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    RootTest::SetUp();
+    if (IsSkipped() || HasFailure()) return;
+    auto options = only_vrrpd(10ms);
+    options.unicast = GetParam();
+    lab_.emplace(options);
+    lab_->start("lb1");
+    ASSERT_TRUE(lab_->wait_active("lb1", 5s));
+    lab_->start("lb2");
+    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+    arp_ = lab_->watch_vip();
+    udp_ = std::make_unique<UdpProber>(lab_->client(), PairLab::kVip);
+    ASSERT_TRUE(eventually(
+        2s, [&] { return udp_->log().last_answer() == "lb1"; }, "lb1 answers"));
+  }
+
+  [[nodiscard]] testing::AssertionResult lb2_takes_over(TimePoint since, Duration within) {
+    auto over = eventually(
+        5s, [&] { return udp_->log().last_answer() == "lb2"; }, "lb2 answers");
+    if (!over) return over;
+    const Duration outage = udp_->log().longest_gap(since);
+    RecordProperty("outage_us", static_cast<int>(outage / 1us));
+    if (outage > within) {
+      return testing::AssertionFailure() << "outage " << outage / 1us << " us";
+    }
+    return testing::AssertionSuccess();
+  }
+
+  std::optional<PairLab> lab_;
+  std::unique_ptr<ArpProber> arp_;
+  std::unique_ptr<UdpProber> udp_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Both, Failover, testing::Bool(),
+                         [](const auto& kind) { return kind.param ? "unicast" : "multicast"; });
+
+TEST_P(Failover, a_silent_node_is_replaced_after_the_down_interval) {
+  const TimePoint lost = Clock::now();
+  lab_->lose_node("lb1", PairLab::How::silent);
+  EXPECT_TRUE(lb2_takes_over(lost, active_down_interval(100, 10ms) + kSlack));
+}
+
+TEST_P(Failover, a_lost_carrier_releases_the_vip_and_the_other_node_takes_over) {
+  const TimePoint lost = Clock::now();
+  lab_->lose_node("lb1", PairLab::How::carrier);
+  EXPECT_TRUE(lb2_takes_over(lost, active_down_interval(100, 10ms) + kSlack));
+  EXPECT_TRUE(eventually(
+      1s, [&] { return !lab_->node("lb1").inside.has_address(PairLab::kVip); },
+      "lb1 released the VIP"));
+  EXPECT_TRUE(lab_->node("lb1").vrrpd->wait_for_output(
+      "vrrp main: Active -> Initialize (eth0 has no carrier)", 1s));
+
+  lab_->return_node("lb1", PairLab::How::carrier);
+  EXPECT_TRUE(lab_->node("lb1").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+  EXPECT_TRUE(holds_for(
+      200ms, [&] { return lab_->active_node() == "lb2"; }, "lb2 keeps the VIP"));
+}
+
+TEST_P(Failover, stopped_with_sigterm_it_resigns_and_exits_with_0) {
+  const TimePoint stopped = Clock::now();
+  const Exit exit = lab_->node("lb1").vrrpd->terminate(3s);
+  EXPECT_EQ(exit.code, 0);
+  EXPECT_TRUE(lb2_takes_over(stopped, vrrp::skew_time(100, 10ms) + kSlack));
+  EXPECT_FALSE(lab_->node("lb1").inside.has_address(PairLab::kVip));
+  EXPECT_EQ(arp_->log().dual_window(stopped), Duration::zero());
+}
+
+TEST_P(Failover, a_killed_speaker_is_resigned_for_and_replaced) {
+  auto& vrrpd = *lab_->node("lb1").vrrpd;
+  ASSERT_EQ(vrrpd.children().size(), 1U);
+  const TimePoint killed = Clock::now();
+  ::kill(vrrpd.children()[0], SIGKILL);
+  EXPECT_TRUE(lb2_takes_over(killed, vrrp::skew_time(100, 10ms) + kSlack));
+  EXPECT_EQ(arp_->log().dual_window(killed), Duration::zero());
+  EXPECT_TRUE(
+      vrrpd.wait_for_output("the speaker died by signal 9 (Killed): released its addresses", 1s));
+  // A new speaker joins as Backup.
+  EXPECT_TRUE(eventually(
+      2s, [&] { return vrrpd.children().size() == 1; }, "a new speaker"));
+  EXPECT_TRUE(holds_for(
+      200ms, [&] { return lab_->active_node() == "lb2"; }, "lb2 keeps the VIP"));
+}
+
+TEST_P(Failover, a_killed_guardian_takes_its_speaker_along_in_order) {
+  auto& vrrpd = *lab_->node("lb1").vrrpd;
+  const TimePoint killed = Clock::now();
+  vrrpd.signal(SIGKILL);
+  EXPECT_TRUE(lb2_takes_over(killed, vrrp::skew_time(100, 10ms) + kSlack));
+  EXPECT_EQ(arp_->log().dual_window(killed), Duration::zero());
+  EXPECT_FALSE(lab_->node("lb1").inside.has_address(PairLab::kVip));
+  EXPECT_TRUE(eventually(
+      1s, [&] { return lab_->node("lb1").inside.processes().empty(); },
+      "the speaker is gone as well"));
+}
+
+TEST_P(Failover, both_killed_the_kernel_drops_the_vip_when_its_lease_ends) {
+  const TimePoint killed = Clock::now();
+  auto& vrrpd = *lab_->node("lb1").vrrpd;
+  const pid_t speaker = vrrpd.children().at(0);
+  // The guardian first, stopped: it must not act before both are dead.
+  ::kill(speaker, SIGSTOP);
+  vrrpd.signal(SIGSTOP);
+  ::kill(speaker, SIGKILL);
+  vrrpd.signal(SIGKILL);
+  EXPECT_TRUE(eventually(
+      4s, [&] { return lab_->active_node() == "lb2"; }, "lb2 alone has the VIP"));
+  EXPECT_GE(Clock::now() - killed, active_down_interval(100, 10ms));
+}
+
+TEST_P(Failover, a_frozen_active_finds_the_other_one_active_and_stays_backup) {
+  auto& vrrpd = *lab_->node("lb1").vrrpd;
+  const pid_t speaker = vrrpd.children().at(0);
+  const TimePoint frozen = Clock::now();
+  ::kill(speaker, SIGSTOP);
+  // lb2 takes over; the frozen VIP ends with its lease.
+  EXPECT_TRUE(eventually(
+      4s, [&] { return lab_->active_node() == "lb2"; }, "lb2 alone has the VIP"));
+  ::kill(speaker, SIGCONT);
+  EXPECT_TRUE(vrrpd.wait_for_output("Active -> Backup", 2s));
+  EXPECT_TRUE(holds_for(
+      300ms, [&] { return lab_->active_node() == "lb2"; }, "lb2 keeps the VIP"));
+  EXPECT_GT(Clock::now(), frozen);
+}
+
+TEST_P(Failover, a_healed_partition_leaves_one_active_that_announces_again) {
+  lab_->lan().set_forwarding(lab_->node("lb2").inside, "eth0", false);
+  ASSERT_TRUE(eventually(
+      2s, [&] { return lab_->holders().size() == 2; }, "both are Active"));
+  const TimePoint healed = Clock::now();
+  lab_->lan().set_forwarding(lab_->node("lb2").inside, "eth0", true);
+  ASSERT_TRUE(eventually(
+      2s, [&] { return lab_->active_node() == "lb1"; }, "lb1 alone"));
+  EXPECT_LE(arp_->log().dual_window(healed), 10ms + kSlack);
+  EXPECT_TRUE(eventually(
+      2s, [&] { return udp_->log().last_answer() == "lb1"; }, "lb1 answers"));
+}
+
+}  // namespace
+}  // namespace hapair::test

@@ -1,0 +1,66 @@
+// VIPs in the kernel: added and removed in one send each, marked as ours (IFA_PROTO), with a lease
+// (valid_lft) that the kernel ends on its own when nobody renews it.
+//
+// A batch is not a transaction: each message is applied and acknowledged for itself. add()
+// therefore reports the first failure and the caller removes the whole batch again; remove() takes
+// an absent address for removed. Used by `instance` (speaker), by `guardian` for what a dead
+// speaker left behind, and at start for an earlier life.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
+
+struct nlmsghdr;
+
+namespace hapair::vrrp {
+
+/// IFA_PROTO of every VIP that vrrpd adds. Values up to 3 are the kernel's; `ip` can neither set
+/// nor show it.
+inline constexpr uint8_t kAddressMark = 0xf7;
+
+inline constexpr Duration kAddressLease = 2s;
+inline constexpr Duration kAddressRenewal = 500ms;
+
+struct InstalledAddress {
+  int interface = 0;
+  Prefix prefix;
+  bool marked = false;     // a VIP of ours
+  bool secondary = false;  // as the kernel sees it
+};
+
+/// The IPv4 address that an RTM_NEWADDR or RTM_DELADDR message is about.
+std::optional<InstalledAddress> read_address(nlmsghdr* message);
+
+class NetlinkAddress {
+ public:
+  NetlinkAddress();  // throws std::system_error when the kernel refuses the socket
+
+  /// Adds or renews. Prefix lengths as given.
+  Status add(int interface, std::span<const Prefix> addresses);
+  Status remove(int interface, std::span<const Prefix> addresses);
+  /// Every IPv4 address of this network namespace.
+  Result<std::vector<InstalledAddress>> dump();
+
+ private:
+  class Batch;
+  Status transact(const Batch& batch, std::string_view verb, int interface,
+                  std::span<const Prefix> addresses, int harmless_error);
+
+  UniqueFd fd_;
+  uint32_t sequence_ = 0;
+};
+
+/// The prefix with which a VIP goes onto an interface: /32 when one of the interface's own networks
+/// covers it, so that it is never chosen as a source and neither takes nor loses others when it
+/// goes; else as configured, because nothing else gives the interface a route to that network.
+Prefix installed_form(const Prefix& vip, std::span<const Prefix> own_addresses);
+
+}  // namespace hapair::vrrp
