@@ -1,27 +1,32 @@
-// What an operator asked for: plain values, no live state. The configuration file and every pairadm command produce a
-// Spec; Balancer::apply turns it into a Topology. Comparing two Specs is how a reload knows what changed.
+// What an operator asked for: plain values, no live state. The configuration file and every pairadm
+// command produce a Spec; Balancer::apply turns it into a Topology. Comparing two Specs is how a
+// reload knows what changed.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/result.h"
 #include "lbcore/balance/algorithm.h"
 #include "lbcore/health/check_spec.h"
 
 namespace hapair::lbcore {
 
 enum class Protocol : uint8_t { tcp, udp };
+std::string_view name(Protocol protocol);  // "tcp", "udp"
 
 struct ServerSpec {
   std::string name;  // unique within its pool
-  Endpoint address;
+  Endpoint address = {};
   uint32_t weight = 1;  // 0: no new connections, old ones finish
 
   friend bool operator==(const ServerSpec&, const ServerSpec&) = default;
 };
+inline constexpr uint32_t kMaxWeight = (uint32_t{1} << 31) - 1;  // as in IPVS
 
 /// Sticky by source prefix; a timeout of zero means not sticky.
 struct StickySpec {
@@ -36,19 +41,21 @@ struct StickySpec {
 struct PoolSpec {
   std::string name;
   balance::Algorithm scheduler = balance::Algorithm::wlc;
-  StickySpec sticky;
-  health::CheckSpec check;
+  StickySpec sticky = {};
+  health::CheckSpec check = {};
   Duration connect_timeout = 3s;
-  std::vector<ServerSpec> servers;  // in file order; rr follows it
+  std::vector<ServerSpec> servers = {};  // in file order; rr follows it
 
+  [[nodiscard]] const ServerSpec* find_server(const Endpoint& address) const;
+  [[nodiscard]] ServerSpec* find_server(const Endpoint& address);
   friend bool operator==(const PoolSpec&, const PoolSpec&) = default;
 };
 
 struct ServiceSpec {
   std::string name;
   Protocol protocol = Protocol::tcp;
-  Endpoint listen;
-  std::string pool;
+  Endpoint listen = {};
+  std::string pool = {};
   bool runtime = false;  // made or changed by pairadm since the file was loaded
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
@@ -60,8 +67,17 @@ struct Spec {
 
   [[nodiscard]] const PoolSpec* find_pool(std::string_view name) const;
   [[nodiscard]] PoolSpec* find_pool(std::string_view name);
+  [[nodiscard]] const ServiceSpec* find_service(Protocol protocol, const Endpoint& listen) const;
   [[nodiscard]] ServiceSpec* find_service(Protocol protocol, const Endpoint& listen);
   friend bool operator==(const Spec&, const Spec&) = default;
 };
+
+/// "source/32 10m" or "none", as in the configuration.
+Result<StickySpec> parse_sticky(std::string_view text);
+std::string to_string(const StickySpec& sticky);
+
+/// What must hold for every Spec, whoever made it: names and addresses are unique, pools exist,
+/// weights are in range. The error names the first thing that does not fit.
+Status validate(const Spec& spec);
 
 }  // namespace hapair::lbcore

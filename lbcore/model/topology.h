@@ -1,5 +1,5 @@
-// The immutable snapshot that workers route by: every name resolved to live state. A new one is built for each change
-// and handed to all workers; connections keep the parts that they use alive.
+// The immutable snapshot that workers route by: every name resolved to live state. A new one is
+// built for each change and handed to all workers; connections keep the parts that they use alive.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +46,12 @@ class Registry {
   std::shared_ptr<LiveService> service(const std::string& name);
   PoolId pool(const std::string& name);
 
-  /// The server with this number, or null. Also for servers that only the peer knows (their sessions are kept).
+  /// The server with this number, or null. Also for servers that only the peer knows (their
+  /// sessions are kept).
   [[nodiscard]] std::shared_ptr<LiveServer> find(ServerId id) const;
   [[nodiscard]] const std::string* pool_name(PoolId id) const;
 
+  /// `spec` must be valid (validate()).
   std::shared_ptr<const Topology> build(const Spec& spec);
 
  private:

@@ -1,0 +1,154 @@
+#include "lbcore/model/spec.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/units.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+constexpr Duration kMinStickyTimeout = 1s;
+constexpr Duration kMaxStickyTimeout = std::chrono::hours(31 * 24);  // as `ipvsadm -p`
+
+template <typename List>
+auto* find_by_name(List& list, std::string_view wanted) {
+  const auto found = std::ranges::find_if(list, [&](const auto& it) { return it.name == wanted; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+template <typename List>
+auto* find_by_address(List& list, const Endpoint& address) {
+  const auto found =
+      std::ranges::find_if(list, [&](const auto& it) { return it.address == address; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+template <typename List>
+auto* find_by_listen(List& list, Protocol protocol, const Endpoint& listen) {
+  const auto found = std::ranges::find_if(
+      list, [&](const auto& it) { return it.protocol == protocol && it.listen == listen; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (true) {
+    const size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return words;
+    const size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    text.remove_prefix(end);
+  }
+}
+
+Status validate_pool(const PoolSpec& pool) {
+  std::set<std::string_view> names;
+  std::set<Endpoint> addresses;
+  for (const ServerSpec& server : pool.servers) {
+    if (!names.insert(server.name).second) {
+      return fail("pool {} has two servers named {}", pool.name, server.name);
+    }
+    if (!addresses.insert(server.address).second) {
+      return fail("pool {} has two servers at {}", pool.name, server.address.to_string());
+    }
+    if (server.weight > kMaxWeight) {
+      return fail("server {}/{}: weight {} is out of range, valid are 0 to {}", pool.name,
+                  server.name, server.weight, kMaxWeight);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name(Protocol protocol) {
+  return protocol == Protocol::tcp ? "tcp" : "udp";
+}
+
+const ServerSpec* PoolSpec::find_server(const Endpoint& address) const {
+  return find_by_address(servers, address);
+}
+ServerSpec* PoolSpec::find_server(const Endpoint& address) {
+  return find_by_address(servers, address);
+}
+
+const PoolSpec* Spec::find_pool(std::string_view wanted) const {
+  return find_by_name(pools, wanted);
+}
+PoolSpec* Spec::find_pool(std::string_view wanted) {
+  return find_by_name(pools, wanted);
+}
+
+const ServiceSpec* Spec::find_service(Protocol protocol, const Endpoint& listen) const {
+  return find_by_listen(services, protocol, listen);
+}
+ServiceSpec* Spec::find_service(Protocol protocol, const Endpoint& listen) {
+  return find_by_listen(services, protocol, listen);
+}
+
+Result<StickySpec> parse_sticky(std::string_view text) {
+  constexpr std::string_view kValid = "valid: none, or source/PREFIX TIMEOUT as in source/32 10m";
+  const auto words = words_of(text);
+  if (words.size() == 1 && words[0] == "none") return StickySpec{};
+  if (words.empty()) return fail("is empty; {}", kValid);
+  if (words[0] == "cookie" || words[0] == "header") {
+    return fail("{} needs an HTTP service, which is not offered yet; {}", words[0], kValid);
+  }
+  constexpr std::string_view kSource = "source/";
+  if (!words[0].starts_with(kSource)) return fail("'{}' is not known; {}", words[0], kValid);
+  if (words.size() == 1) return fail("'{}' has no timeout; {}", words[0], kValid);
+  if (words.size() > 2) return fail("'{}' is too much; {}", words[2], kValid);
+
+  const auto prefix = parse_integer(words[0].substr(kSource.size()));
+  if (!prefix || *prefix < 1 || *prefix > 128) {
+    return fail("'{}': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)", words[0]);
+  }
+  const auto timeout = parse_duration(words[1]);
+  if (!timeout) return fail("timeout {}", timeout.error().message);
+  if (*timeout < kMinStickyTimeout || *timeout > kMaxStickyTimeout) {
+    return fail("timeout {} is out of range, valid are {} to {}", words[1],
+                format_duration(kMinStickyTimeout), format_duration(kMaxStickyTimeout));
+  }
+  // One number serves both families: up to 32 it is meant for IPv4, and IPv6 keeps whole addresses.
+  const int length = static_cast<int>(*prefix);
+  if (length <= 32) return StickySpec{.timeout = *timeout, .prefix_v4 = length};
+  return StickySpec{.timeout = *timeout, .prefix_v6 = length};
+}
+
+std::string to_string(const StickySpec& sticky) {
+  if (!sticky.enabled()) return "none";
+  const int length =
+      sticky.prefix_v6 != StickySpec{}.prefix_v6 ? sticky.prefix_v6 : sticky.prefix_v4;
+  return fmt::format("source/{} {}", length, format_duration(sticky.timeout));
+}
+
+Status validate(const Spec& spec) {
+  std::set<std::string_view> pools;
+  for (const PoolSpec& pool : spec.pools) {
+    if (!pools.insert(pool.name).second) return fail("there are two pools named {}", pool.name);
+    if (auto status = validate_pool(pool); !status) return status;
+  }
+  std::set<std::string_view> names;
+  std::set<std::pair<Protocol, Endpoint>> listens;
+  for (const ServiceSpec& service : spec.services) {
+    if (service.protocol != Protocol::tcp) {
+      return fail("service {}: {} is not offered yet: tcp is", service.name,
+                  name(service.protocol));
+    }
+    if (!names.insert(service.name).second) {
+      return fail("there are two services named {}", service.name);
+    }
+    if (!listens.insert({service.protocol, service.listen}).second) {
+      return fail("service {}: {} {} belongs to another service", service.name,
+                  name(service.protocol), service.listen.to_string());
+    }
+    if (!pools.contains(service.pool)) {
+      return fail("service {}: there is no pool {}", service.name, service.pool);
+    }
+  }
+  return {};
+}
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,125 @@
+#include "lbcore/model/spec_diff.h"
+
+#include "common/units.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+std::string listen_text(const ServiceSpec& service) {
+  return fmt::format("{} {}", name(service.protocol), service.listen.to_string());
+}
+
+class Writer {
+ public:
+  explicit Writer(std::vector<std::string>& lines) : lines_(lines) {}
+
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    lines_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  void services(const Spec& before, const Spec& after);
+  void pools(const Spec& before, const Spec& after);
+
+ private:
+  void pool(const PoolSpec& before, const PoolSpec& after);
+  void servers(const PoolSpec& before, const PoolSpec& after);
+
+  std::vector<std::string>& lines_;
+};
+
+void Writer::services(const Spec& before, const Spec& after) {
+  for (const ServiceSpec& now : after.services) {
+    const ServiceSpec* was = before.find_service(now.protocol, now.listen);
+    if (was == nullptr) {
+      line("service {}: added on {}, pool {}", now.name, listen_text(now), now.pool);
+      continue;
+    }
+    if (was->name != now.name) line("service {}: now named {}", was->name, now.name);
+    if (was->pool != now.pool) line("service {}: pool {} -> {}", now.name, was->pool, now.pool);
+  }
+  for (const ServiceSpec& was : before.services) {
+    if (after.find_service(was.protocol, was.listen) == nullptr) {
+      line("service {}: removed from {}", was.name, listen_text(was));
+    }
+  }
+}
+
+void Writer::pools(const Spec& before, const Spec& after) {
+  for (const PoolSpec& now : after.pools) {
+    const PoolSpec* was = before.find_pool(now.name);
+    if (was == nullptr) {
+      line("pool {}: added with {} servers", now.name, now.servers.size());
+    } else if (*was != now) {
+      pool(*was, now);
+    }
+  }
+  for (const PoolSpec& was : before.pools) {
+    if (after.find_pool(was.name) == nullptr) line("pool {}: removed", was.name);
+  }
+}
+
+void Writer::pool(const PoolSpec& before, const PoolSpec& after) {
+  const std::string& pool = after.name;
+  if (before.scheduler != after.scheduler) {
+    line("pool {}: scheduler {} -> {}", pool, balance::name(before.scheduler),
+         balance::name(after.scheduler));
+  }
+  if (before.sticky != after.sticky) {
+    line("pool {}: sticky {} -> {}", pool, to_string(before.sticky), to_string(after.sticky));
+  }
+  if (before.check != after.check) line("pool {}: check changed", pool);
+  if (before.connect_timeout != after.connect_timeout) {
+    line("pool {}: connect_timeout {} -> {}", pool, format_duration(before.connect_timeout),
+         format_duration(after.connect_timeout));
+  }
+  servers(before, after);
+}
+
+void Writer::servers(const PoolSpec& before, const PoolSpec& after) {
+  const std::string& pool = after.name;
+  const size_t lines_before = lines_.size();
+  for (const ServerSpec& now : after.servers) {
+    const ServerSpec* was = before.find_server(now.address);
+    if (was == nullptr) {
+      line("server {}/{}: added, {} weight {}", pool, now.name, now.address.to_string(),
+           now.weight);
+      continue;
+    }
+    if (was->name != now.name) line("server {}/{}: now named {}", pool, was->name, now.name);
+    if (was->weight != now.weight) {
+      line("server {}/{}: weight {} -> {}", pool, now.name, was->weight, now.weight);
+    }
+  }
+  for (const ServerSpec& was : before.servers) {
+    if (after.find_server(was.address) == nullptr) {
+      line("server {}/{}: removed, {}", pool, was.name, was.address.to_string());
+    }
+  }
+  if (lines_.size() == lines_before && before.servers != after.servers) {
+    line("pool {}: servers are in another order", pool);
+  }
+}
+
+}  // namespace
+
+SpecDiff diff(const Spec& before, const Spec& after) {
+  SpecDiff out;
+  for (const ServiceSpec& service : after.services) {
+    if (before.find_service(service.protocol, service.listen) == nullptr) {
+      out.opened.emplace_back(service.protocol, service.listen);
+    }
+  }
+  for (const ServiceSpec& service : before.services) {
+    if (after.find_service(service.protocol, service.listen) == nullptr) {
+      out.closed.emplace_back(service.protocol, service.listen);
+    }
+  }
+  Writer writer(out.lines);
+  writer.services(before, after);
+  writer.pools(before, after);
+  return out;
+}
+
+}  // namespace hapair::lbcore

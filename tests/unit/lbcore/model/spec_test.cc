@@ -1,0 +1,114 @@
+#include "lbcore/model/spec.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/lbcore/model/specs.h"
+
+namespace hapair::lbcore {
+namespace {
+
+using test::at;
+using test::server;
+using test::web;
+
+TEST(Sticky, Accepted) {
+  EXPECT_EQ(parse_sticky("none").value(), StickySpec{});
+  EXPECT_EQ(parse_sticky("source/32 10m").value(), (StickySpec{.timeout = 10min}));
+  EXPECT_EQ(parse_sticky(" source/24\t90s ").value(),
+            (StickySpec{.timeout = 90s, .prefix_v4 = 24}));
+  EXPECT_EQ(parse_sticky("source/64 1h").value(), (StickySpec{.timeout = 1h, .prefix_v6 = 64}));
+}
+
+TEST(Sticky, PrintedAsItIsRead) {
+  for (const char* text : {"none", "source/32 10m", "source/24 90s", "source/64 1h"}) {
+    EXPECT_EQ(to_string(parse_sticky(text).value()), text);
+  }
+}
+
+struct Refused {
+  const char* text;
+  const char* error;
+};
+
+class StickyRefused : public ::testing::TestWithParam<Refused> {};
+
+TEST_P(StickyRefused, SaysWhatWouldBeValid) {
+  const auto sticky = parse_sticky(GetParam().text);
+  ASSERT_FALSE(sticky);
+  EXPECT_EQ(sticky.error().message, GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StickyRefused,
+    ::testing::Values(
+        Refused{"", "is empty; valid: none, or source/PREFIX TIMEOUT as in source/32 10m"},
+        Refused{"cookie SRV",
+                "cookie needs an HTTP service, which is not offered yet; valid: none, "
+                "or source/PREFIX TIMEOUT as in source/32 10m"},
+        Refused{"ip 10m",
+                "'ip' is not known; valid: none, or source/PREFIX TIMEOUT as in source/32 10m"},
+        Refused{"source/32",
+                "'source/32' has no timeout; valid: none, or source/PREFIX TIMEOUT as in source/32 "
+                "10m"},
+        Refused{"source/32 10m now",
+                "'now' is too much; valid: none, or source/PREFIX TIMEOUT as in source/32 10m"},
+        Refused{"source/0 10m",
+                "'source/0': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)"},
+        Refused{"source/129 10m",
+                "'source/129': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)"},
+        Refused{"source/32 10ms", "timeout 10ms is out of range, valid are 1s to 31d"},
+        Refused{"source/32 40d", "timeout 40d is out of range, valid are 1s to 31d"}));
+
+TEST(Validate, TakesAWholeSpec) {
+  EXPECT_TRUE(validate(web()));
+}
+
+struct Broken {
+  const char* name;
+  void (*breaks)(Spec&);
+  const char* error;
+};
+
+class ValidateRefuses : public ::testing::TestWithParam<Broken> {};
+
+TEST_P(ValidateRefuses, NamesTheThing) {
+  Spec spec = web();
+  GetParam().breaks(spec);
+  const auto status = validate(spec);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ValidateRefuses,
+    ::testing::Values(
+        Broken{"udp", [](Spec& spec) { spec.services[0].protocol = Protocol::udp; },
+               "service web: udp is not offered yet: tcp is"},
+        Broken{"same_service",
+               [](Spec& spec) {
+                 spec.services.push_back(
+                     {.name = "web", .listen = at("10.0.0.100:81"), .pool = "web"});
+               },
+               "there are two services named web"},
+        Broken{"same_listen",
+               [](Spec& spec) {
+                 spec.services.push_back(
+                     {.name = "other", .listen = at("10.0.0.100:80"), .pool = "web"});
+               },
+               "service other: tcp 10.0.0.100:80 belongs to another service"},
+        Broken{"no_pool", [](Spec& spec) { spec.services[0].pool = "nope"; },
+               "service web: there is no pool nope"},
+        Broken{"same_pool", [](Spec& spec) { spec.pools.push_back({.name = "web"}); },
+               "there are two pools named web"},
+        Broken{"same_server_name",
+               [](Spec& spec) { spec.pools[0].servers.push_back(server("a", "10.0.1.3:80")); },
+               "pool web has two servers named a"},
+        Broken{"same_server_address",
+               [](Spec& spec) { spec.pools[0].servers.push_back(server("c", "10.0.1.1:80")); },
+               "pool web has two servers at 10.0.1.1:80"},
+        Broken{"weight", [](Spec& spec) { spec.pools[0].servers[0].weight = 2147483648U; },
+               "server web/a: weight 2147483648 is out of range, valid are 0 to 2147483647"}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+}  // namespace
+}  // namespace hapair::lbcore
