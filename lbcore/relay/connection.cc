@@ -1,0 +1,300 @@
+#include "lbcore/relay/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "lbcore/relay/socket.h"
+#include "lbcore/relay/worker.h"
+
+namespace hapair::lbcore::relay {
+
+namespace {
+
+constexpr Duration kDescriptorRetry = 50ms;
+constexpr Duration kLingerStep = 20ms;
+constexpr Duration kLingerMost = 5s;
+constexpr Duration kLookInterval = 60s;
+
+using State = RelayPipe::State;
+
+template <typename T>
+void add(std::atomic<T>& counter, T amount) {
+  counter.fetch_add(amount, std::memory_order_relaxed);
+}
+
+template <typename T>
+void subtract(std::atomic<T>& counter, T amount) {
+  counter.fetch_sub(amount, std::memory_order_relaxed);
+}
+
+bool is_dead(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
+}
+
+int connect_to(int fd, const Endpoint& endpoint) {
+  sockaddr_storage address{};
+  const socklen_t size = endpoint.to_sockaddr(address);
+  return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, UniqueFd client, const IpAddress& address,
+                       std::shared_ptr<const Service> service)
+    : worker_(worker),
+      service_(std::move(service)),
+      address_(address),
+      client_(worker.loop().raw()),
+      server_(worker.loop().raw()) {
+  client_.fd = std::move(client);
+  client_.watcher.set<Connection, &Connection::on_client>(this);
+  server_.watcher.set<Connection, &Connection::on_server>(this);
+  add<uint64_t>(service_->live->counters.connections, 1);
+  add<uint32_t>(service_->live->counters.active, 1);
+}
+
+void Connection::watch(Side& side, int events) {
+  if (side.watched == events) return;
+  side.watched = events;
+  side.watcher.stop();
+  if (events != 0) side.watcher.start(side.fd.get(), events);
+}
+
+// ---- connecting
+
+void Connection::start() {
+  give_up_ = worker_.loop().now() + service_->pool->spec.connect_timeout;
+  ask_next_server();
+}
+
+void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
+  while (!tried_.full()) {
+    auto choice =
+        worker_.dispatcher().choose(service_->pool->id, address_, tried_, worker_.loop().now());
+    if (!choice.server) break;
+    from_session_ = choice.from_session;
+    const int error = ask(choice.server);
+    if (error == 0) return;
+    if (exhausted(error)) {
+      leave_server();
+      return wait_for_descriptor();
+    }
+    failed = server_failed(error);
+  }
+  let_down(failed.get());
+}
+
+int Connection::ask(const std::shared_ptr<LiveServer>& server) {
+  server_live_ = server;
+  add<uint32_t>(server->counters.active, 1);
+  server_.fd = open_server_socket(server->address.ip.family());
+  if (!server_.fd) return errno;
+  tried_.add(server->id);
+  phase_ = Phase::connecting;
+  int error = connect_to(server_.fd.get(), server->address);
+  // Near by, the handshake is done before connect() returns; asking once more is cheaper than a
+  // turn through the event loop.
+  if (error == EINPROGRESS) error = connect_to(server_.fd.get(), server->address);
+  if (error == 0) {
+    established();
+    return 0;
+  }
+  if (error != EALREADY) return error;
+  watch(server_, ev::WRITE);
+  worker_.arm(*this, worker_.loop().now() + service_->pool->spec.connect_timeout);
+  return 0;
+}
+
+void Connection::on_connect_result() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(server_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == 0) return established();
+  ask_next_server(server_failed(error));
+}
+
+std::shared_ptr<LiveServer> Connection::server_failed(int error) {
+  last_error_ = error;
+  add<uint64_t>(server_live_->counters.failed, 1);
+  return leave_server();
+}
+
+std::shared_ptr<LiveServer> Connection::leave_server() {
+  watch(server_, 0);
+  server_.fd.reset();
+  worker_.disarm(*this);
+  subtract<uint32_t>(server_live_->counters.active, 1);
+  return std::exchange(server_live_, nullptr);
+}
+
+void Connection::wait_for_descriptor() {
+  last_error_ = EMFILE;
+  worker_.out_of_descriptors(last_error_);
+  if (worker_.loop().now() >= give_up_) return let_down(nullptr);
+  phase_ = Phase::waiting;
+  worker_.arm(*this, worker_.loop().now() + kDescriptorRetry);
+}
+
+void Connection::let_down(const LiveServer* failed) {
+  add<uint64_t>(service_->live->counters.failed, 1);
+  worker_.report_let_down(*service_, address_, failed, last_error_);
+  close_with_reset(std::move(client_.fd));
+  over();
+}
+
+void Connection::established() {
+  worker_.disarm(*this);
+  phase_ = Phase::relaying;
+  add<uint64_t>(server_live_->counters.connections, 1);
+  if (!from_session_) {
+    worker_.dispatcher().record(service_->pool->id, address_, *server_live_, worker_.loop().now());
+  }
+  // The client has often sent its request by now: pass it on before anything is armed.
+  account(up_, up_.pump(client_.fd.get(), server_.fd.get(), worker_.scratch()));
+  settle();
+}
+
+// ---- relaying
+
+void Connection::on_client(ev::io&, int events) {
+  on_ready(client_, up_, down_, server_, events);
+}
+
+void Connection::on_server(ev::io&, int events) {
+  if (phase_ == Phase::connecting) return on_connect_result();
+  on_ready(server_, down_, up_, client_, events);
+}
+
+void Connection::on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other,
+                          int events) {
+  if ((events & ev::WRITE) != 0 && to_side.state() == State::blocked) {
+    account(to_side, to_side.flush(side.fd.get()));
+  }
+  if ((events & ev::READ) != 0 && from_side.state() == State::open) {
+    account(from_side, from_side.pump(side.fd.get(), other.fd.get(), worker_.scratch()));
+    // The common case: bytes went through, and nothing else has changed.
+    if (from_side.state() == State::open && to_side.state() == State::open) {
+      if (side.watched == ev::READ && other.watched == ev::READ) return;
+    }
+  }
+  settle();
+}
+
+void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
+  if (moved.error != 0) last_error_ = moved.error;
+  if (moved.bytes == 0) return;
+  Counters& service = service_->live->counters;
+  Counters& server = server_live_->counters;
+  if (&pipe == &up_) {
+    add<uint64_t>(service.bytes_in, moved.bytes);
+    add<uint64_t>(server.bytes_in, moved.bytes);
+  } else {
+    add<uint64_t>(service.bytes_out, moved.bytes);
+    add<uint64_t>(server.bytes_out, moved.bytes);
+  }
+}
+
+void Connection::settle() {
+  const auto moving = [](const RelayPipe& pipe) {
+    return pipe.state() == State::open || pipe.state() == State::blocked;
+  };
+  const bool failed = up_.state() == State::broken || down_.state() == State::broken;
+  if (failed) {
+    // The pipe that broke may leave the other one bytes to deliver: a server that answers early
+    // and resets has still answered. Only then does the reset pass on.
+    const bool client_failed = up_.source_failed() || down_.sink_failed();
+    Side& dead = client_failed ? client_ : server_;
+    Side& other = client_failed ? server_ : client_;
+    const RelayPipe& remaining = client_failed ? up_ : down_;
+    if (!moving(remaining)) return end_by_reset(dead, other);
+  } else {
+    if (up_.state() == State::ended) up_.finish(server_.fd.get());
+    if (down_.state() == State::ended) down_.finish(client_.fd.get());
+    if (up_.state() == State::finished && down_.state() == State::finished) return over();
+  }
+  watch_as_needed();
+}
+
+void Connection::watch_as_needed() {
+  const auto reading = [](const RelayPipe& pipe) {
+    return pipe.state() == State::open ? static_cast<int>(ev::READ) : 0;
+  };
+  const auto writing = [](const RelayPipe& pipe) {
+    return pipe.state() == State::blocked ? static_cast<int>(ev::WRITE) : 0;
+  };
+  watch(client_, reading(up_) | writing(down_));
+  watch(server_, reading(down_) | writing(up_));
+  // libev does not tell of the death of a socket that it does not watch.
+  const bool unwatched = client_.watched == 0 || server_.watched == 0;
+  if (unwatched && !armed()) worker_.arm(*this, worker_.loop().now() + kLookInterval);
+}
+
+void Connection::look_at_unwatched() {
+  if (client_.watched == 0 && is_dead(client_.fd.get())) return end_by_reset(client_, server_);
+  if (server_.watched == 0 && is_dead(server_.fd.get())) return end_by_reset(server_, client_);
+  watch_as_needed();
+}
+
+// ---- the end
+
+void Connection::on_due() {
+  switch (phase_) {
+    case Phase::waiting:
+      return ask_next_server();
+    case Phase::connecting:
+      return ask_next_server(server_failed(ETIMEDOUT));
+    case Phase::relaying:
+      return look_at_unwatched();
+    case Phase::lingering: {
+      Side& other = client_.fd ? client_ : server_;
+      if (unacknowledged_bytes(other.fd.get()) > 0 && worker_.loop().now() < give_up_) {
+        return worker_.arm(*this, worker_.loop().now() + kLingerStep);
+      }
+      close_with_reset(std::move(other.fd));
+      return over();
+    }
+    case Phase::over:
+      return;
+  }
+}
+
+void Connection::end_by_reset(Side& dead, Side& other) {
+  watch(dead, 0);
+  watch(other, 0);
+  close_with_reset(std::move(dead.fd));
+  if (unacknowledged_bytes(other.fd.get()) > 0) {
+    // A reset now would take back bytes that the failed side had sent in time.
+    phase_ = Phase::lingering;
+    give_up_ = worker_.loop().now() + kLingerMost;
+    return worker_.arm(*this, worker_.loop().now() + kLingerStep);
+  }
+  close_with_reset(std::move(other.fd));
+  over();
+}
+
+void Connection::abort() {
+  if (phase_ == Phase::over) return;
+  watch(client_, 0);
+  watch(server_, 0);
+  if (client_.fd) close_with_reset(std::move(client_.fd));
+  if (server_.fd) close_with_reset(std::move(server_.fd));
+  over();
+}
+
+void Connection::over() {
+  phase_ = Phase::over;
+  watch(client_, 0);
+  watch(server_, 0);
+  client_.fd.reset();
+  server_.fd.reset();
+  worker_.disarm(*this);
+  if (server_live_) subtract<uint32_t>(server_live_->counters.active, 1);
+  server_live_.reset();
+  subtract<uint32_t>(service_->live->counters.active, 1);
+  worker_.retire(*this);
+}
+
+}  // namespace hapair::lbcore::relay

@@ -1,0 +1,98 @@
+// One client connection and its server side, from accept to the last byte (DESIGN flow b).
+//
+//   waiting     no descriptor for the server side: tried again shortly, within connect_timeout
+//   connecting  one server was asked; on failure or timeout the next one, within Tried::kMost
+//   relaying    two RelayPipes; each socket has one READ watcher for life, WRITE only while a pipe
+//               is blocked, and no READ while the other side cannot write
+//   lingering   one side failed; the other still has bytes on their way and is reset after them
+//   over        descriptors closed, in the worker's list of things to delete
+//
+// A reset on one side becomes a reset on the other, never an orderly end: a client must be able to
+// tell a truncated answer from a whole one. Lives on one worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <ev++.h>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "lbcore/model/topology.h"
+#include "lbcore/relay/dispatcher.h"
+#include "lbcore/relay/relay_pipe.h"
+#include "lbcore/relay/timer_wheel.h"
+
+namespace hapair::lbcore::relay {
+
+class Worker;
+
+class Connection final : public WheelNode {
+ public:
+  /// Counts as a connection of `service` from here on, until over.
+  Connection(Worker& worker, UniqueFd client, const IpAddress& address,
+             std::shared_ptr<const Service> service);
+
+  /// Asks the first server. May be over when it returns.
+  void start();
+  /// Resets both sides: the process ends.
+  void abort();
+  void on_due() override;
+
+  // The worker's list of open connections.
+  Connection* next = nullptr;
+  Connection* previous = nullptr;
+
+ private:
+  enum class Phase : uint8_t { waiting, connecting, relaying, lingering, over };
+  struct Side {
+    explicit Side(ev::loop_ref loop) : watcher(loop) {}
+    UniqueFd fd;
+    int watched = 0;  // ev::READ, ev::WRITE
+    ev::io watcher;
+  };
+
+  void on_client(ev::io& watcher, int events);
+  void on_server(ev::io& watcher, int events);
+  static void watch(Side& side, int events);
+
+  // connecting
+  /// `failed`: the server that was asked before, for the log line should it have been the last.
+  void ask_next_server(std::shared_ptr<LiveServer> failed = nullptr);
+  /// 0: under way or established; else the errno of the failure.
+  int ask(const std::shared_ptr<LiveServer>& server);
+  void on_connect_result();
+  std::shared_ptr<LiveServer> server_failed(int error);
+  std::shared_ptr<LiveServer> leave_server();
+  void wait_for_descriptor();
+  void let_down(const LiveServer* failed);
+  void established();
+
+  // relaying
+  void on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other, int events);
+  void account(const RelayPipe& pipe, const RelayPipe::Moved& moved);
+  void settle();
+  void watch_as_needed();
+  void look_at_unwatched();
+
+  // the end
+  void end_by_reset(Side& dead, Side& other);
+  void over();
+
+  Worker& worker_;
+  std::shared_ptr<const Service> service_;
+  std::shared_ptr<LiveServer> server_live_;  // the one that is asked or serves; counted there
+  IpAddress address_;
+  TimePoint give_up_{};  // of waiting, of lingering
+  int last_error_ = 0;
+  Tried tried_;
+  Phase phase_ = Phase::connecting;
+  bool from_session_ = false;
+  Side client_;
+  Side server_;
+  RelayPipe up_;    // client to server
+  RelayPipe down_;  // server to client
+};
+
+}  // namespace hapair::lbcore::relay

@@ -1,0 +1,38 @@
+// How many connections this process can hold at all: each needs two descriptors of a limited table.
+// When it is spent, workers leave new clients in the kernel's accept queue, where they wait for a
+// moment instead of being refused. Shared by all workers.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+
+namespace hapair::lbcore::relay {
+
+class ConnectionBudget {
+ public:
+  explicit ConnectionBudget(size_t most) : most_(most) {}
+
+  bool take() {
+    if (in_use_.fetch_add(1, std::memory_order_relaxed) < most_) return true;
+    give_back();
+    return false;
+  }
+  void give_back() { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] size_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
+  [[nodiscard]] size_t most() const { return most_; }
+
+ private:
+  const size_t most_;
+  std::atomic<size_t> in_use_{0};
+};
+
+/// What a limit of `descriptors` leaves for connections after listeners, checks and control.
+inline size_t connections_within(size_t descriptors) {
+  constexpr size_t kLeastReserve = 64;
+  const size_t reserve = std::max(kLeastReserve, descriptors / 16);
+  return descriptors > reserve + 2 ? (descriptors - reserve) / 2 : 1;
+}
+
+}  // namespace hapair::lbcore::relay

@@ -1,0 +1,56 @@
+// One direction of a connection: bytes from a source socket to a sink socket. It owns no descriptor
+// and no watcher; the Connection calls it when one of its sockets is ready.
+//
+// What was read goes out at once from the worker's scratch buffer. Only what the sink does not take
+// is copied into a private buffer; until that is gone the pipe is `blocked` and must not be pumped:
+// the source is not read, its sender stalls, and memory stays below one scratch buffer
+// (backpressure). An idle pipe owns no buffer (DESIGN invariant 9).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace hapair::lbcore::relay {
+
+class RelayPipe {
+ public:
+  enum class State : uint8_t {
+    open,      // wait until the source is readable, then pump
+    blocked,   // wait until the sink is writable, then flush
+    ended,     // the source ended and all is written: finish() forwards that
+    finished,  // the sink was told
+    broken,    // source or sink failed; nothing more can be moved
+  };
+
+  struct Moved {
+    size_t bytes = 0;  // read from the source
+    int error = 0;     // errno of what broke the pipe, else 0
+  };
+
+  [[nodiscard]] State state() const { return state_; }
+  /// Which end broke it.
+  [[nodiscard]] bool source_failed() const { return state_ == State::broken && !sink_failed_; }
+  [[nodiscard]] bool sink_failed() const { return state_ == State::broken && sink_failed_; }
+
+  /// One read of the source, and what can be written of it. Call when open.
+  Moved pump(int source, int sink, std::span<char> scratch);
+  /// Writes what is held back. Call when blocked.
+  Moved flush(int sink);
+  /// Forwards the end of the source as a half-close of the sink. Call when ended.
+  void finish(int sink);
+
+ private:
+  /// Bytes written; breaks the pipe on an error other than "would block".
+  size_t write(int sink, std::span<const char> bytes, Moved& moved);
+  void hold_back(std::span<const char> bytes);
+
+  std::unique_ptr<char[]> held_;
+  uint32_t held_begin_ = 0;
+  uint32_t held_end_ = 0;
+  State state_ = State::open;
+  bool sink_failed_ = false;
+};
+
+}  // namespace hapair::lbcore::relay

@@ -1,0 +1,106 @@
+#include "lbcore/relay/socket.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace hapair::lbcore::relay {
+
+namespace {
+
+// The kernel cuts this to net.core.somaxconn.
+constexpr int kBacklog = 65535;
+
+// A client that vanished without a word is found after 10 + 5 minutes; without this, never. Servers
+// keep the kernel's own times (two hours): there the checks know.
+constexpr int kKeepIdleSeconds = 600;
+constexpr int kKeepIntervalSeconds = 60;
+constexpr int kKeepProbes = 5;
+
+bool set_option(int fd, int level, int option, int value) {
+  return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+bool set_stream_options(int fd) {
+  return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+/// Accepted sockets inherit these: for clients they cost nothing.
+bool set_keepalive_times(int fd) {
+  return set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds) &&
+         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepIntervalSeconds) &&
+         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepProbes);
+}
+
+bool set_freebind(int fd, const Endpoint& endpoint) {
+  if (endpoint.ip.is_v4()) return set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+  return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+         set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
+bool bind_to(int fd, const Endpoint& endpoint) {
+  sockaddr_storage address{};
+  const socklen_t size = endpoint.to_sockaddr(address);
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0;
+}
+
+UniqueFd stream_socket(int family) {
+  return UniqueFd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/// SO_REUSEPORT would join a group with any other process of the same user. A bind without it
+/// fails as soon as somebody else listens.
+Status check_free(const Endpoint& endpoint, const std::string& attempt) {
+  const UniqueFd fd = stream_socket(endpoint.ip.family());
+  if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) ||
+      !set_freebind(fd.get(), endpoint) || !bind_to(fd.get(), endpoint)) {
+    return fail_system(attempt);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t count, bool ours) {
+  const std::string attempt = "listen on tcp " + endpoint.to_string();
+  if (!ours) {
+    if (auto free = check_free(endpoint, attempt); !free) return tl::unexpected(free.error());
+  }
+  std::vector<UniqueFd> sockets;
+  for (size_t i = 0; i < count; ++i) {
+    UniqueFd fd = stream_socket(endpoint.ip.family());
+    if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) ||
+        !set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) || !set_freebind(fd.get(), endpoint) ||
+        !set_stream_options(fd.get()) || !set_keepalive_times(fd.get()) ||
+        !bind_to(fd.get(), endpoint) || ::listen(fd.get(), kBacklog) != 0) {
+      return fail_system(attempt);
+    }
+    sockets.push_back(std::move(fd));
+  }
+  return sockets;
+}
+
+UniqueFd open_server_socket(int family) {
+  UniqueFd fd = stream_socket(family);
+  // These options exist on every TCP socket: a failure could only be our bug, and costs nothing.
+  if (fd) set_stream_options(fd.get());
+  return fd;
+}
+
+bool exhausted(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+void close_with_reset(UniqueFd fd) {
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+int unacknowledged_bytes(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+}  // namespace hapair::lbcore::relay

@@ -1,0 +1,31 @@
+// The socket calls of the relay, each named by what it attempts.
+#pragma once
+
+#include <vector>
+
+#include "common/address.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
+
+namespace hapair::lbcore::relay {
+
+/// One listening TCP socket per worker on `endpoint`. They listen whether or not this node holds
+/// the address (IP_FREEBIND) and share it among each other (SO_REUSEPORT), but never with another
+/// process of ours: unless `ours`, the address must be free. What accepted sockets inherit is set
+/// here, so that accepting costs one system call.
+Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t count, bool ours);
+
+/// A socket for a connection to a server; errno says why when it is not valid.
+UniqueFd open_server_socket(int family);
+
+/// Whether this error of socket() or accept() means that this machine is out of something that
+/// comes back when connections end.
+bool exhausted(int error);
+
+/// Closes so that the other end is reset instead of reading an orderly end.
+void close_with_reset(UniqueFd fd);
+
+/// Bytes that the kernel holds for `fd` and its peer has not acknowledged.
+int unacknowledged_bytes(int fd);
+
+}  // namespace hapair::lbcore::relay

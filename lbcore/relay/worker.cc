@@ -1,0 +1,190 @@
+#include "lbcore/relay/worker.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include <pthread.h>
+
+namespace hapair::lbcore::relay {
+
+namespace {
+
+constexpr Duration kAcceptPause = 100ms;
+constexpr double kLeastTimerSeconds = 0.001;
+
+std::string suppressed(RateLimit& limit) {
+  const uint64_t count = limit.take_suppressed();
+  return count > 0 ? fmt::format(" ({} more like this)", count) : std::string();
+}
+
+/// Signals belong to the main thread.
+std::thread start_thread(size_t number, EventLoop& loop) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread([&loop] { loop.run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_setname_np(thread.native_handle(), fmt::format("worker-{}", number).c_str());
+  return thread;
+}
+
+}  // namespace
+
+Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number)
+    : log_(log),
+      budget_(budget),
+      number_(number),
+      wheel_(loop_.now()),
+      timer_(loop_.raw()),
+      dispatcher_(sessions, number),
+      scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
+      accept_pause_(*this) {
+  timer_.set<Worker, &Worker::on_timer>(this);
+  thread_ = start_thread(number, loop_);
+}
+
+Worker::~Worker() {
+  loop_.post([this] { loop_.stop(); });
+  thread_.join();
+  listeners_.clear();
+  while (open_ != nullptr) open_->abort();
+  wheel_.disarm(accept_pause_);
+}
+
+// ---- Main thread
+
+void Worker::publish(std::shared_ptr<const Topology> topology,
+                     std::map<ListenKey, UniqueFd> opened) {
+  // A std::function must be copyable, a descriptor is not.
+  auto sockets = std::make_shared<std::map<ListenKey, UniqueFd>>(std::move(opened));
+  loop_.post(
+      [this, topology = std::move(topology), sockets] { take(topology, std::move(*sockets)); });
+}
+
+void Worker::stop_accepting() {
+  loop_.post([this] {
+    for (auto& [key, listener] : listeners_) listener->drain();
+    listeners_.clear();
+  });
+}
+
+void Worker::reset_connections() {
+  loop_.post([this] {
+    while (open_ != nullptr) open_->abort();
+  });
+}
+
+void Worker::ask() {
+  loop_.post([this, number = ++asked_] { answered_.store(number, std::memory_order_relaxed); });
+}
+
+// ---- This thread
+
+void Worker::take(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened) {
+  std::map<ListenKey, std::unique_ptr<Listener>> kept;
+  for (const auto& service : topology->services) {
+    const ListenKey key{service->spec.protocol, service->spec.listen};
+    if (const auto is_new = opened.find(key); is_new != opened.end()) {
+      auto listener = std::make_unique<Listener>(*this, std::move(is_new->second), service);
+      if (!accepting_paused_) listener->resume();
+      kept[key] = std::move(listener);
+    } else if (const auto has = listeners_.find(key); has != listeners_.end()) {
+      has->second->set_service(service);
+      kept[key] = std::move(has->second);
+      listeners_.erase(has);
+    }
+  }
+  // Before the pools change: who waits at an address that goes away was promised the old ones.
+  for (auto& [key, listener] : listeners_) listener->drain();
+  listeners_ = std::move(kept);
+  dispatcher_.update(*topology);
+}
+
+void Worker::arm(WheelNode& node, TimePoint at) {
+  wheel_.arm(node, at);
+  if (at < timer_at_) set_timer();
+}
+
+void Worker::set_timer() {
+  timer_.stop();
+  const auto due = wheel_.next_due();
+  timer_at_ = due.value_or(TimePoint::max());
+  if (!due) return;
+  const double seconds = std::chrono::duration<double>(*due - loop_.now()).count();
+  timer_.start(std::max(seconds, kLeastTimerSeconds));
+}
+
+void Worker::on_timer(ev::timer&, int) {
+  wheel_.advance(loop_.now());
+  set_timer();
+}
+
+bool Worker::may_accept() {
+  if (accepting_paused_) return false;
+  if (budget_.take()) return true;
+  if (exhausted_lines_.allow(loop_.now())) {
+    log_.environment("relay",
+                     "worker {}: {} connections are open, the most that the limit of descriptors "
+                     "allows: new clients wait{}",
+                     number_, budget_.most(), suppressed(exhausted_lines_));
+  }
+  pause_accepting();
+  return false;
+}
+
+void Worker::accepted(UniqueFd client, const IpAddress& address,
+                      std::shared_ptr<const Service> service) {
+  auto* connection = new Connection(*this, std::move(client), address, std::move(service));
+  connection->next = open_;
+  if (open_ != nullptr) open_->previous = connection;
+  open_ = connection;
+  connection->start();
+}
+
+void Worker::out_of_descriptors(int error) {
+  if (exhausted_lines_.allow(loop_.now())) {
+    log_.environment("relay", "worker {}: accepting pauses: {}{}", number_, std::strerror(error),
+                     suppressed(exhausted_lines_));
+  }
+  pause_accepting();
+}
+
+void Worker::pause_accepting() {
+  if (accepting_paused_) return;
+  accepting_paused_ = true;
+  for (auto& [key, listener] : listeners_) listener->pause();
+  arm(accept_pause_, loop_.now() + kAcceptPause);
+}
+
+void Worker::resume_accepting() {
+  accepting_paused_ = false;
+  for (auto& [key, listener] : listeners_) listener->resume();
+}
+
+void Worker::retire(Connection& connection) {
+  if (connection.previous != nullptr) connection.previous->next = connection.next;
+  if (connection.next != nullptr) connection.next->previous = connection.previous;
+  if (open_ == &connection) open_ = connection.next;
+  if (retired_.empty()) loop_.defer([this] { sweep(); });
+  retired_.emplace_back(&connection);
+  budget_.give_back();
+}
+
+void Worker::sweep() {
+  retired_.clear();
+}
+
+void Worker::report_let_down(const Service& service, const IpAddress& client,
+                             const LiveServer* last, int error) {
+  if (!let_down_lines_.allow(loop_.now())) return;
+  const std::string why =
+      last == nullptr
+          ? std::string(error == 0 ? "no server is up" : std::strerror(error))
+          : fmt::format("last asked {}: {}", last->address.to_string(), std::strerror(error));
+  log_.remote("relay", "service {}: found no server for {}: {}{}", service.spec.name,
+              client.to_string(), why, suppressed(let_down_lines_));
+}
+
+}  // namespace hapair::lbcore::relay

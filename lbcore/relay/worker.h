@@ -1,0 +1,113 @@
+// One forwarding thread: its own event loop, its share of every listener, its connections. It
+// shares with the others only the immutable topology, live counters, the session store and the
+// budget of connections. The main thread talks to it through its loop's mailbox.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <ev++.h>
+
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/rate_limit.h"
+#include "common/unique_fd.h"
+#include "lbcore/model/spec_diff.h"
+#include "lbcore/model/topology.h"
+#include "lbcore/relay/connection.h"
+#include "lbcore/relay/connection_budget.h"
+#include "lbcore/relay/dispatcher.h"
+#include "lbcore/relay/listener.h"
+#include "lbcore/relay/timer_wheel.h"
+#include "lbcore/sticky/session_store.h"
+
+namespace hapair::lbcore::relay {
+
+class Worker {
+ public:
+  /// What one read may bring, and so the most that a blocked direction of a connection holds.
+  static constexpr size_t kScratchBytes = size_t{64} << 10;
+
+  Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number);
+  ~Worker();  // resets what is still open
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // ---- Main thread
+
+  /// Routes by `topology` from now on. Listeners whose address it does not have are drained and
+  /// closed; `opened` are new sockets, each for an address that it has.
+  void publish(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened);
+  /// Drains and closes all listeners; open connections go on.
+  void stop_accepting();
+  void reset_connections();
+  /// Asks for a sign of life; `answered` once the loop has turned since the last ask.
+  void ask();
+  [[nodiscard]] bool answered() const {
+    return answered_.load(std::memory_order_relaxed) == asked_;
+  }
+
+  // ---- This worker's thread: for Listener and Connection
+
+  EventLoop& loop() { return loop_; }
+  Dispatcher& dispatcher() { return dispatcher_; }
+  std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
+  void arm(WheelNode& node, TimePoint at);
+  void disarm(WheelNode& node) { wheel_.disarm(node); }
+
+  /// Takes one connection from the budget; false: stop accepting, it resumes by itself.
+  bool may_accept();
+  void accepted_nothing() { budget_.give_back(); }
+  void accepted(UniqueFd client, const IpAddress& address, std::shared_ptr<const Service> service);
+  /// Accepting pauses for a moment; `error` for the log.
+  void out_of_descriptors(int error);
+  /// Deletes an over connection once nothing is on the stack any more.
+  void retire(Connection& connection);
+  void report_let_down(const Service& service, const IpAddress& client, const LiveServer* last,
+                       int error);
+
+ private:
+  class AcceptPause final : public WheelNode {
+   public:
+    explicit AcceptPause(Worker& worker) : worker_(worker) {}
+    void on_due() override { worker_.resume_accepting(); }
+
+   private:
+    Worker& worker_;
+  };
+
+  void take(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened);
+  void pause_accepting();
+  void resume_accepting();
+  void on_timer(ev::timer& timer, int events);
+  void set_timer();
+  void sweep();
+
+  Logger& log_;
+  ConnectionBudget& budget_;
+  const size_t number_;
+  EventLoop loop_;
+  TimerWheel wheel_;
+  ev::timer timer_;
+  TimePoint timer_at_ = TimePoint::max();
+  Dispatcher dispatcher_;
+  std::unique_ptr<char[]> scratch_;
+  std::map<ListenKey, std::unique_ptr<Listener>> listeners_;
+  Connection* open_ = nullptr;  // list
+  std::vector<std::unique_ptr<Connection>> retired_;
+  AcceptPause accept_pause_;
+  bool accepting_paused_ = false;
+  RateLimit let_down_lines_{5, 1s};
+  RateLimit exhausted_lines_{1, 5s};
+  uint64_t asked_ = 0;  // main thread
+  std::atomic<uint64_t> answered_{0};
+  std::thread thread_;  // last: runs when everything above exists
+};
+
+}  // namespace hapair::lbcore::relay

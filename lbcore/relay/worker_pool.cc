@@ -1,0 +1,91 @@
+#include "lbcore/relay/worker_pool.h"
+
+#include <algorithm>
+
+#include "lbcore/relay/socket.h"
+
+namespace hapair::lbcore::relay {
+
+namespace {
+
+constexpr Duration kClosingTime = 5s;  // more than a worker needs to close a listener
+
+}  // namespace
+
+WorkerPool::WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers,
+                       size_t descriptor_limit)
+    : budget_(connections_within(descriptor_limit)), asked_at_(workers) {
+  for (size_t i = 0; i < workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(log, sessions, budget_, i));
+  }
+}
+
+bool WorkerPool::ours(const ListenKey& key, TimePoint now) const {
+  const auto closed = closed_.find(key);
+  if (closed != closed_.end() && now - closed->second < kClosingTime) return true;
+  // 0.0.0.0:80 beside 10.0.0.100:80 is fine as long as both are ours.
+  return std::ranges::any_of(listening_, [&](const ListenKey& other) {
+    return other.second.port == key.second.port &&
+           (other.second.ip.is_unspecified() || key.second.ip.is_unspecified());
+  });
+}
+
+Status WorkerPool::open(const ListenKey& key, TimePoint now, Opened& opened) const {
+  auto sockets = open_listeners(key.second, workers_.size(), ours(key, now));
+  if (!sockets) return tl::unexpected(sockets.error());
+  opened[key] = std::move(*sockets);
+  return {};
+}
+
+void WorkerPool::publish(const std::shared_ptr<const Topology>& topology, Opened opened,
+                         TimePoint now) {
+  std::set<ListenKey> listening;
+  for (const auto& service : topology->services) {
+    const ListenKey key{service->spec.protocol, service->spec.listen};
+    if (listening_.contains(key) || opened.contains(key)) listening.insert(key);
+  }
+  std::erase_if(closed_, [&](const auto& entry) { return now - entry.second >= kClosingTime; });
+  for (const ListenKey& key : listening_) {
+    if (!listening.contains(key)) closed_[key] = now;
+  }
+  listening_ = std::move(listening);
+
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    std::map<ListenKey, UniqueFd> share;
+    for (auto& [key, sockets] : opened) share[key] = std::move(sockets[i]);
+    workers_[i]->publish(topology, std::move(share));
+  }
+}
+
+void WorkerPool::stop_accepting() {
+  for (auto& worker : workers_) worker->stop_accepting();
+}
+
+void WorkerPool::reset_connections() {
+  for (auto& worker : workers_) worker->reset_connections();
+}
+
+bool WorkerPool::beat(TimePoint now) {
+  bool all = true;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i]->answered()) {
+      workers_[i]->ask();
+      asked_at_[i] = now;
+    } else {
+      all = false;
+    }
+  }
+  return all;
+}
+
+std::optional<WorkerPool::Silent> WorkerPool::silent(TimePoint now, Duration patience) const {
+  std::optional<Silent> longest;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i]->answered()) continue;
+    const Duration since = now - asked_at_[i];
+    if (since > patience && (!longest || since > longest->since)) longest = Silent{i, since};
+  }
+  return longest;
+}
+
+}  // namespace hapair::lbcore::relay

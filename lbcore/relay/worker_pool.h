@@ -1,0 +1,62 @@
+// All workers as one: which addresses they listen on, what they route by, and whether every one of
+// their loops turns. Owned by Balancer; main thread.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
+#include "lbcore/model/spec_diff.h"
+#include "lbcore/model/topology.h"
+#include "lbcore/relay/connection_budget.h"
+#include "lbcore/relay/worker.h"
+#include "lbcore/sticky/session_store.h"
+
+namespace hapair::lbcore::relay {
+
+class WorkerPool {
+ public:
+  WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers, size_t descriptor_limit);
+
+  [[nodiscard]] bool listens(const ListenKey& key) const { return listening_.contains(key); }
+
+  /// Sockets that listen already, one per worker and address, until `publish` hands them over.
+  using Opened = std::map<ListenKey, std::vector<UniqueFd>>;
+  Status open(const ListenKey& key, TimePoint now, Opened& opened) const;
+
+  /// Everything in `topology` that is in `opened` or listens already is served from now on; other
+  /// listeners are drained and closed.
+  void publish(const std::shared_ptr<const Topology>& topology, Opened opened, TimePoint now);
+
+  void stop_accepting();
+  void reset_connections();
+  [[nodiscard]] size_t open_connections() const { return budget_.in_use(); }
+
+  /// One beat of the serving lease: whether every worker has answered the beat before, which asks
+  /// them anew.
+  bool beat(TimePoint now);
+  /// The worker that has been silent for longest, when that is longer than `patience`.
+  struct Silent {
+    size_t worker = 0;
+    Duration since{0};
+  };
+  [[nodiscard]] std::optional<Silent> silent(TimePoint now, Duration patience) const;
+
+ private:
+  [[nodiscard]] bool ours(const ListenKey& key, TimePoint now) const;
+
+  ConnectionBudget budget_;
+  std::set<ListenKey> listening_;
+  std::map<ListenKey, TimePoint> closed_;  // the workers may not have closed these yet
+  std::vector<TimePoint> asked_at_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // last: their threads use what is above
+};
+
+}  // namespace hapair::lbcore::relay
