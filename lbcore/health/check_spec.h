@@ -2,6 +2,10 @@
 //   check = none
 //   check = tcp interval 2s timeout 1s fall 3 rise 2
 //   check = http GET /health expect 200-399 interval 2s timeout 1s fall 3 rise 2
+// Every option may be left out, and they may stand in any order, each once. `http` alone is `http
+// GET /`; the methods are GET, HEAD and OPTIONS (no body); `expect 204` is a single code. A probe
+// ends before the next one begins: timeout must not exceed interval, and when only interval is
+// given, timeout is at most that.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +33,10 @@ struct CheckSpec {
   friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
+/// The error names the word that is wrong and what would be valid in its place.
 Result<CheckSpec> parse_check(std::string_view text);
+
+/// The canonical text, every option written out; parse_check reads it back.
+std::string format_check(const CheckSpec& spec);
 
 }  // namespace hapair::lbcore::health

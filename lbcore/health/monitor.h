@@ -1,4 +1,5 @@
-// Runs the active checks of all pools on the main loop and writes their verdicts into LiveServer::up.
+// Runs the active checks of all pools on the main loop and writes their verdicts into
+// LiveServer::up.
 #pragma once
 
 #include <functional>
@@ -18,8 +19,9 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  /// Starts checks of new servers at once (first check without delay), stops those of servers that are gone, restarts
-  /// those whose CheckSpec changed without forgetting the verdict. `check = none`: up.
+  /// Starts checks of new servers at once (first check without delay), stops those of servers that
+  /// are gone, restarts those whose CheckSpec changed without forgetting the verdict. `check =
+  /// none`: up.
   void configure(const Topology& topology);
 
   /// Every configured server has had its first result (or its first timeout).

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/client_load.h"
 #include "tests/support/files.h"
 #include "tests/support/namespace.h"
 #include "tests/support/pair_lab.h"
@@ -136,7 +137,8 @@ TEST_F(ProberTest, TcpSeesConnectsAndRefusals) {
   TcpProber prober(net_->client, "192.0.2.100", 8080);
   ASSERT_TRUE(eventually(5s, [&] { return prober.refused() > 10; }));
   EXPECT_EQ(prober.log().answers(TimePoint{}), 0U);
-  const Process server({.argv = {"python3", "-m", "http.server", "8080"}, .in = &net_->one});
+  const Process server(
+      {.argv = {programs::origin(), "--listen", "0.0.0.0:8080"}, .in = &net_->one});
   EXPECT_TRUE(eventually(10s, [&] { return prober.log().answers(TimePoint{}) > 20; }));
 }
 
@@ -217,6 +219,31 @@ TEST_F(PairLabTest, NetworksCarryClientsNodesAndServers) {
   EXPECT_FALSE(pair_link_works());
   lab.return_node("lb2", PairLab::How::carrier);
   EXPECT_TRUE(eventually(5s, pair_link_works));
+}
+
+TEST_F(PairLabTest, ClientLoadCountsSessionsFailuresAndOutage) {
+  PairLab lab({.servers = 1, .with_vrrpd = false, .with_lbcore = false});
+  const Namespace& node = lab.node("lb1").inside;
+  node.ip("address add 10.0.0.100/24 dev eth0");
+  Process origin(
+      {.argv = {programs::origin(), "--name", "one", "--listen", "0.0.0.0:80"}, .in = &node});
+  ASSERT_TRUE(origin.wait_for_output("listening", 5s));
+  ClientLoad load(lab.client(), {.sessions = 200, .session_every = 200ms});
+  ASSERT_TRUE(load.wait_served(5s));
+  ASSERT_TRUE(load.wait_all(10s));
+  EXPECT_EQ(load.report().fresh, 200U);
+
+  load.mark();
+  origin.signal(SIGKILL);
+  ASSERT_TRUE(eventually(5s, [&] { return load.report().failed > 20; }));
+  Process another(
+      {.argv = {programs::origin(), "--name", "two", "--listen", "0.0.0.0:80"}, .in = &node});
+  ASSERT_TRUE(load.wait_all(10s));
+  const auto report = load.report();
+  EXPECT_GT(report.outage, 20ms);
+  EXPECT_EQ(report.changed, 200U);
+  EXPECT_EQ(report.kept, 0U);
+  EXPECT_EQ(report.servers, (std::map<std::string, size_t>{{"two", 200}}));
 }
 
 TEST(TempDirTest, IsRemovedWithContents) {

@@ -1,0 +1,75 @@
+// The lab's clients (tools/lab/clients.h) for a test: many sticky sessions with a steady pace and a
+// prober, on a thread of their own in the client's namespace. Mark a moment, do something to the
+// pair, wait until all sessions were answered again, read the report.
+//
+//   ClientLoad load(lab.client(), {.sessions = 1000});
+//   ASSERT_TRUE(load.wait_all(15s));     // every session has a server
+//   load.mark();
+//   lab.node(active).lbcore->signal(SIGKILL);
+//   ASSERT_TRUE(load.wait_all(15s));
+//   EXPECT_EQ(load.report().kept, 1000U);
+#pragma once
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+#include <type_traits>
+
+#include <gtest/gtest.h>
+
+#include "common/event_loop.h"
+#include "tests/support/namespace.h"
+#include "tests/support/pair_lab.h"
+#include "tools/lab/clients.h"
+
+namespace hapair::test {
+
+class ClientLoad {
+ public:
+  struct Options {
+    size_t sessions = 1000;
+    Duration session_every = 2s;
+    Duration session_deadline = 3s;
+    Duration probe_every = 2ms;
+    Duration probe_deadline = 50ms;
+    std::string target = std::string(PairLab::kVip) + ":80";
+  };
+
+  /// Begins at once.
+  ClientLoad(const Namespace& from, const Options& options);
+  ~ClientLoad();
+  ClientLoad(const ClientLoad&) = delete;
+  ClientLoad& operator=(const ClientLoad&) = delete;
+
+  void mark();
+  [[nodiscard]] lab::ClientLog::Report report();
+  void add_sessions(size_t count);
+  /// Until every session has been answered since the mark, or since the start.
+  [[nodiscard]] ::testing::AssertionResult wait_all(Duration within);
+  /// Until a probe is answered from now on.
+  [[nodiscard]] ::testing::AssertionResult wait_served(Duration within);
+
+ private:
+  /// Runs `function` on the loop's thread and returns what it returns.
+  template <typename F>
+  auto on_loop(F function) {
+    std::promise<std::invoke_result_t<F>> promise;
+    auto result = promise.get_future();
+    loop_->post([&] {
+      if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+        function();
+        promise.set_value();
+      } else {
+        promise.set_value(function());
+      }
+    });
+    return result.get();
+  }
+
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<lab::Clients> clients_;
+  std::thread thread_;
+};
+
+}  // namespace hapair::test

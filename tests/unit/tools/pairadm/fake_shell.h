@@ -1,0 +1,73 @@
+// A Shell without a system: fixed names, daemons that are functions, output kept as text.
+#pragma once
+
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tools/pairadm/shell.h"
+
+namespace hapair::pairadm {
+
+inline Names fixed_names() {
+  return {.address = [](const std::string& host, bool ipv6) -> Result<IpAddress> {
+            if (host != "www") return fail("no address of that name: not known");
+            return IpAddress::parse(ipv6 ? "2001:db8::7" : "192.0.2.7");
+          },
+          .port = [](const std::string& service) -> Result<uint16_t> {
+            if (service != "http") return fail("{} is no service", service);
+            return uint16_t{80};
+          },
+          .host =
+              [](const IpAddress& ip) {
+                return ip.to_string() == "192.0.2.10" ? std::string("www.example.org")
+                                                      : ip.to_string();
+              },
+          .service =
+              [](uint16_t port, control::Protocol) {
+                return port == 80 ? std::string("http") : std::to_string(port);
+              }};
+}
+
+struct FakeShell {
+  std::ostringstream out;
+  std::ostringstream err;
+  std::map<std::string, control::Reply, std::less<>> daemons;  // by name; missing: not running
+  std::vector<control::Request> asked;
+  std::vector<Call> calls;
+  std::vector<std::string> keys;  // paths that were created
+
+  int run(const std::vector<std::string>& args) {
+    Shell shell{
+        .out = out,
+        .err = err,
+        .names = fixed_names(),
+        .ask = [this](const Call& call, const control::Request& request) -> Result<control::Reply> {
+          asked.push_back(request);
+          calls.push_back(call);
+          const auto daemon = daemons.find(call.daemon);
+          if (daemon == daemons.end())
+            return fail("{} is not running (no socket at {}/{}.sock)", call.daemon, call.run_dir,
+                        call.daemon);
+          return daemon->second;
+        },
+        .create_key = [this](const std::string& path) -> Status {
+          if (path.find("refused") != std::string::npos) return fail("{}: no", path);
+          keys.push_back(path);
+          return {};
+        },
+        .host = "lb1"};
+    return pairadm(args, shell);
+  }
+};
+
+/// A command line as one writes it; blanks separate.
+inline std::vector<std::string> words(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> out;
+  for (std::string word; stream >> word;) out.push_back(word);
+  return out;
+}
+
+}  // namespace hapair::pairadm

@@ -1,0 +1,160 @@
+#include "tools/pairadm/listing.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "common/address.h"
+#include "tools/pairadm/values.h"
+
+namespace hapair::pairadm {
+
+namespace {
+
+/// An address that cannot be read sorts last and is shown as it came.
+auto service_order(const control::Service& service) {
+  const auto at = Endpoint::parse(service.key().listen());
+  return std::tuple(service.key().protocol(), !at, at ? at->ip : IpAddress{}, at ? at->port : 0);
+}
+
+auto server_order(const control::Server& server) {
+  const auto at = Endpoint::parse(server.address());
+  return std::tuple(!at, at ? at->ip : IpAddress{}, at ? at->port : 0);
+}
+
+std::string_view protocol_text(control::Protocol protocol) {
+  return protocol == control::PROTOCOL_UDP ? "UDP" : "TCP";
+}
+
+std::string endpoint_text(const std::string& text, control::Protocol protocol,
+                          const ListingStyle& style) {
+  if (style.numeric) return text;
+  const auto at = Endpoint::parse(text);
+  if (!at) return text;
+  const std::string host = style.names.host(at->ip);
+  const bool bare_ipv6 = host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "",
+                     style.names.service(at->port, protocol));
+}
+
+/// " persistent 600 mask 255.255.255.0"; the mask is shown when it is not the whole address.
+std::string persistent_text(const control::Service& service) {
+  if (service.sticky_seconds() == 0) return {};
+  std::string text = fmt::format(" persistent {}", service.sticky_seconds());
+  const bool ipv6 = service.key().listen().starts_with('[');
+  const uint32_t length = service.sticky_prefix_length();
+  if (ipv6 && length != 128) text += fmt::format(" mask {}", length);
+  if (!ipv6 && length != 32) text += fmt::format(" mask {}", netmask_text(length));
+  return text;
+}
+
+/// Every session once: services that share a pool share its sessions.
+uint64_t sessions(const control::Listing& listing) {
+  std::set<std::string_view> counted;
+  uint64_t sum = 0;
+  for (const auto& service : listing.services())
+    if (counted.insert(service.pool()).second) sum += service.sessions();
+  return sum;
+}
+
+std::string head(const control::Listing& listing, const ListingStyle& style) {
+  std::string text;
+  if (style.whole_table)
+    text += fmt::format("hapair {} (sessions={})\n", listing.version(), sessions(listing));
+  if (style.columns == Columns::sessions)
+    return text + fmt::format(
+                      "{:<33} {:<9} {:<11} {:<10} {:<10}\n"
+                      "  -> RemoteAddress:Port\n",
+                      "Prot LocalAddress:Port", "Weight", "PersistConn", "ActiveConn", "InActConn");
+  return text +
+         "Prot LocalAddress:Port Scheduler Flags\n"
+         "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n";
+}
+
+}  // namespace
+
+void sort_listing(control::Listing& listing) {
+  auto& services = *listing.mutable_services();
+  std::sort(services.begin(), services.end(),
+            [](const auto& a, const auto& b) { return service_order(a) < service_order(b); });
+  for (auto& service : services) {
+    auto& servers = *service.mutable_servers();
+    std::sort(servers.begin(), servers.end(),
+              [](const auto& a, const auto& b) { return server_order(a) < server_order(b); });
+  }
+}
+
+std::string listing_text(const control::Listing& listing, const ListingStyle& style) {
+  std::string text = head(listing, style);
+  for (const auto& service : listing.services()) {
+    const auto protocol = service.key().protocol();
+    text += fmt::format("{:<4} {} {}{}\n", protocol_text(protocol),
+                        endpoint_text(service.key().listen(), protocol, style), service.scheduler(),
+                        persistent_text(service));
+    for (const auto& server : service.servers()) {
+      const std::string address = endpoint_text(server.address(), protocol, style);
+      // A proxied connection is open or gone: there are no inactive ones.
+      constexpr int inactive = 0;
+      if (style.columns == Columns::sessions)
+        text += fmt::format("  -> {:<28} {:<9} {:<11} {:<10} {:<10}\n", address, server.weight(),
+                            server.sessions(), server.counters().active(), inactive);
+      else
+        text += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<10}\n", address, "Proxy",
+                            server.weight(), server.counters().active(), inactive);
+    }
+  }
+  return text;
+}
+
+namespace {
+
+Json counters_json(const control::Counters& counters) {
+  return Json{{"connections", counters.connections()},
+              {"active", counters.active()},
+              {"bytes_in", counters.bytes_in()},
+              {"bytes_out", counters.bytes_out()},
+              {"failed", counters.failed()}};
+}
+
+Json server_json(const control::Server& server) {
+  return Json{{"name", server.name()},
+              {"address", server.address()},
+              {"forward", "proxy"},
+              {"weight", server.weight()},
+              {"up", server.up()},
+              {"in_state_ms", server.in_state_ms()},
+              {"check", server.check()},
+              {"check_age_ms", server.check_age_ms()},
+              {"sessions", server.sessions()},
+              {"counters", counters_json(server.counters())}};
+}
+
+}  // namespace
+
+Json service_json(const control::Service& service) {
+  Json servers = Json::array();
+  for (const auto& server : service.servers()) servers.push_back(server_json(server));
+  return Json{{"protocol", service.key().protocol() == control::PROTOCOL_UDP ? "udp" : "tcp"},
+              {"listen", service.key().listen()},
+              {"name", service.name()},
+              {"pool", service.pool()},
+              {"scheduler", service.scheduler()},
+              {"persistent_seconds", service.sticky_seconds()},
+              {"persistent_prefix_length", service.sticky_prefix_length()},
+              {"runtime", service.runtime()},
+              {"trouble", service.trouble()},
+              {"sessions", service.sessions()},
+              {"counters", counters_json(service.counters())},
+              {"servers", std::move(servers)}};
+}
+
+std::string listing_json(const control::Listing& listing) {
+  Json services = Json::array();
+  for (const auto& service : listing.services()) services.push_back(service_json(service));
+  return json_text(Json{{"version", listing.version()}, {"services", std::move(services)}});
+}
+
+}  // namespace hapair::pairadm

@@ -1,0 +1,121 @@
+#include "tools/pairadm/options.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "tools/pairadm/verbs.h"
+
+namespace hapair::pairadm {
+
+namespace {
+
+constexpr std::string_view kNeedsKernel = "needs the kernel data path, which is not built yet";
+constexpr std::string_view kNotYet = "is not built yet";
+constexpr std::string_view kPairDoesIt =
+    "is not needed: the pair replicates by itself, see [pair] in hapair.conf(5) and `pairadm "
+    "status`";
+
+// clang-format off
+constexpr auto kOptions = std::to_array<Option>({
+    {Opt::tcp_service, 't', "tcp-service", "ADDRESS:PORT", "the TCP service", {}},
+    {Opt::udp_service, 'u', "udp-service", "ADDRESS:PORT", {}, "UDP services are not built yet; TCP is offered"},
+    {Opt::fwmark_service, 'f', "fwmark-service", "MARK", {}, kNeedsKernel},
+    {Opt::scheduler, 's', "scheduler", "NAME", "rr, wrr, lc, wlc or sh; a new service has wlc", {}},
+    {Opt::persistent, 'p', "persistent", "[SECONDS]", "sticky sessions: idle timeout, 360 when left out; 0 with -E: none", {}},
+    {Opt::netmask, 'M', "netmask", "MASK", "clients of one network share a session (IPv6: a prefix length)", {}},
+    {Opt::real_server, 'r', "real-server", "ADDRESS[:PORT]", "the server; without a port, the service's", {}},
+    {Opt::weight, 'w', "weight", "WEIGHT", "share of new connections, 0 for none; a new server has 1", {}},
+    {Opt::gatewaying, 'g', "gatewaying", "", {}, {}},
+    {Opt::ipip, 'i', "ipip", "", {}, {}},
+    {Opt::masquerading, 'm', "masquerading", "", {}, {}},
+    {Opt::ipv6, '6', "ipv6", "", "host names resolve to IPv6", {}},
+    {Opt::numeric, 'n', "numeric", "", "addresses and ports as numbers", {}},
+    {Opt::json, 0, "json", "", "for programs: one JSON document", {}},
+    {Opt::persistent_conn, 0, "persistent-conn", "", "sticky sessions of each server", {}},
+    {Opt::sort, 0, "sort", "", "by protocol, address and port (as always)", {}},
+    {Opt::nosort, 0, "nosort", "", "in the order of lbcore's table", {}},
+    {Opt::run_dir, 0, "run-dir", "DIR", "where the daemons' sockets are; /run/hapair", {}},
+    {Opt::wait, 0, "wait", "DURATION", "how long a daemon may take to answer; 2s", {}},
+    {Opt::sched_flags, 'b', "sched-flags", "FLAGS", {}, kNotYet},
+    {Opt::ops, 'o', "ops", "", {}, "is for UDP services, which are not built yet"},
+    {Opt::u_threshold, 'x', "u-threshold", "CONNECTIONS", {}, kNotYet},
+    {Opt::l_threshold, 'y', "l-threshold", "CONNECTIONS", {}, kNotYet},
+    {Opt::connection, 'c', "connection", "", {}, kNotYet},
+    {Opt::exact, 'X', "exact", "", {}, kNotYet},
+    {Opt::stats, 0, "stats", "", {}, kNotYet},
+    {Opt::rate, 0, "rate", "", {}, kNotYet},
+    {Opt::thresholds, 0, "thresholds", "", {}, kNotYet},
+    {Opt::timeout, 0, "timeout", "", {}, kNotYet},
+    {Opt::daemon, 0, "daemon", "", {}, kPairDoesIt},
+    {Opt::syncid, 0, "syncid", "ID", {}, kPairDoesIt},
+    {Opt::mcast_interface, 0, "mcast-interface", "INTERFACE", {}, kPairDoesIt},
+});
+
+constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask};
+constexpr OptSet kServerOptions = {Opt::weight, Opt::gatewaying, Opt::ipip, Opt::masquerading};
+constexpr OptSet kListOptions = {Opt::numeric, Opt::json, Opt::persistent_conn, Opt::sort, Opt::nosort};
+constexpr OptSet kServer = {Opt::real_server};
+using Service = Command::Service;
+
+constexpr auto kCommands = std::to_array<Command>({
+    {'A', 0, "add-service", {}, kServiceOptions, Service::required, 0, add_service_request, run_edit,
+     "add a service", {}},
+    {'E', 0, "edit-service", {}, kServiceOptions, Service::required, 0, edit_service_request, run_edit,
+     "change what is named of a service, keep the rest", {}},
+    {'D', 0, "delete-service", {}, {}, Service::required, 0, delete_service_request, run_edit,
+     "delete a service and its pool", {}},
+    {'C', 0, "clear", {}, {}, Service::none, 0, clear_request, run_edit,
+     "delete every service", {}},
+    {'a', 0, "add-server", kServer, kServerOptions, Service::required, 0, add_server_request, run_edit,
+     "add a server to a service", {}},
+    {'e', 0, "edit-server", kServer, kServerOptions, Service::required, 0, edit_server_request, run_edit,
+     "change what is named of a server, keep the rest", {}},
+    {'d', 0, "delete-server", kServer, {}, Service::required, 0, delete_server_request, run_edit,
+     "delete a server of a service", {}},
+    {'L', 'l', "list", {}, kListOptions, Service::optional, 0, list_request, run_list,
+     "list the services and their servers", {}},
+    {0, 0, "status", {}, {Opt::json}, Service::none, 0, nullptr, run_status,
+     "both nodes: who is active, since when, why, and what is wrong", {}},
+    {0, 0, "keygen", {}, {}, Service::none, 1, nullptr, run_keygen,
+     "make the pair's key: keygen [FILE]", {}},
+    {'h', 0, "help", {}, {}, Service::none, 0, nullptr, run_help, "this text", {}},
+    {'v', 0, "version", {}, {}, Service::none, 0, nullptr, run_version, "the version", {}},
+    {'S', 0, "save", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
+    {'R', 0, "restore", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
+    {'Z', 0, "zero", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
+    {0, 0, "--set", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNeedsKernel},
+    {0, 0, "--start-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
+    {0, 0, "--stop-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
+});
+// clang-format on
+
+}  // namespace
+
+std::span<const Option> options() {
+  return kOptions;
+}
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+const Option& option(Opt id) {
+  const auto* at = std::ranges::find(kOptions, id, &Option::id);
+  if (at == kOptions.end()) throw std::logic_error("an option without an entry in the table");
+  return *at;
+}
+
+std::string spelling(const Option& option) {
+  std::string text = option.letter != 0 ? fmt::format("-{} --{}", option.letter, option.name)
+                                        : fmt::format("--{}", option.name);
+  if (!option.argument.empty()) text += fmt::format(" {}", option.argument);
+  return text;
+}
+
+std::string spelling(const Command& command) {
+  return command.letter != 0 ? fmt::format("-{}", command.letter) : std::string(command.name);
+}
+
+}  // namespace hapair::pairadm

@@ -1,0 +1,91 @@
+#include "tools/pairadm/request.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "tools/pairadm/values.h"
+
+namespace hapair::pairadm {
+
+namespace {
+
+struct NamedService {
+  control::ServiceKey key;
+  Endpoint listen;
+};
+
+Result<NamedService> named_service(const Invocation& in, const Names& names) {
+  const auto target = parse_target(in.value(Opt::tcp_service), in.has(Opt::ipv6), names);
+  if (!target) return fail("-t {}", target.error().message);
+  if (!target->port)
+    return fail(
+        "-t {}: name a port; every port of an address (port 0) needs the kernel data path, "
+        "which is not built yet",
+        in.value(Opt::tcp_service));
+  NamedService out{.key = {}, .listen = {.ip = target->ip, .port = *target->port}};
+  out.key.set_protocol(control::PROTOCOL_TCP);
+  out.key.set_listen(out.listen.to_string());
+  return out;
+}
+
+}  // namespace
+
+Result<control::ServiceKey> service_key(const Invocation& in, const Names& names) {
+  return named_service(in, names).map([](NamedService named) { return std::move(named.key); });
+}
+
+Result<control::ServerKey> server_key(const Invocation& in, const Names& names) {
+  auto service = named_service(in, names);
+  if (!service) return tl::unexpected(service.error());
+  const auto target = parse_target(in.value(Opt::real_server), in.has(Opt::ipv6), names);
+  if (!target) return fail("-r {}", target.error().message);
+  const Endpoint address{.ip = target->ip, .port = target->port.value_or(service->listen.port)};
+  control::ServerKey key;
+  *key.mutable_service() = std::move(service->key);
+  key.set_address(address.to_string());
+  return key;
+}
+
+Result<control::ServiceEdit> service_edit(const Invocation& in, const Names& names, bool editing) {
+  auto service = named_service(in, names);
+  if (!service) return tl::unexpected(service.error());
+  control::ServiceEdit edit;
+  *edit.mutable_key() = std::move(service->key);
+  if (in.has(Opt::scheduler)) edit.set_scheduler(in.value(Opt::scheduler));
+  if (in.has(Opt::persistent)) {
+    const std::string& text = in.value(Opt::persistent);
+    const auto seconds =
+        text.empty() ? Result<uint32_t>(kBarePersistentSeconds) : parse_persistent(text, editing);
+    if (!seconds) return tl::unexpected(seconds.error());
+    edit.set_sticky_seconds(*seconds);
+  }
+  if (in.has(Opt::netmask)) {
+    const auto length = parse_netmask(in.value(Opt::netmask), service->listen.ip.is_v6());
+    if (!length) return tl::unexpected(length.error());
+    edit.set_sticky_prefix_length(*length);
+  }
+  return edit;
+}
+
+Result<control::ServerEdit> server_edit(const Invocation& in, const Names& names) {
+  auto key = server_key(in, names);
+  if (!key) return tl::unexpected(key.error());
+  control::ServerEdit edit;
+  *edit.mutable_key() = std::move(*key);
+  if (in.has(Opt::weight)) {
+    const auto weight = parse_weight(in.value(Opt::weight));
+    if (!weight) return tl::unexpected(weight.error());
+    edit.set_weight(*weight);
+  }
+  const std::pair<Opt, const char*> methods[] = {
+      {Opt::gatewaying, "route"}, {Opt::ipip, "tunnel"}, {Opt::masquerading, "masq"}};
+  for (const auto& [opt, method] : methods) {
+    if (!in.has(opt)) continue;
+    if (edit.has_forward()) return fail("one forwarding method, please: -g, -i or -m");
+    edit.set_forward(method);
+  }
+  return edit;
+}
+
+}  // namespace hapair::pairadm

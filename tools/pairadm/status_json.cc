@@ -1,0 +1,59 @@
+// The status for programs; keys are documented in pairadm(8) and keep their order.
+#include <utility>
+
+#include "tools/pairadm/json.h"
+#include "tools/pairadm/listing.h"
+#include "tools/pairadm/status_view.h"
+
+namespace hapair::pairadm {
+
+namespace {
+
+Json router_json(const role::Router& router) {
+  return Json{{"name", router.name()},
+              {"state", state_text(router.state())},
+              {"in_state_ms", router.in_state_ms()},
+              {"reason", router.reason()},
+              {"addresses", std::vector(router.addresses().begin(), router.addresses().end())},
+              {"interface", router.interface()},
+              {"vrid", router.vrid()},
+              {"priority", router.priority()},
+              {"other_router", router.peer()}};
+}
+
+Json sync_json(const control::Sync& sync) {
+  return Json{{"state", sync.state()},       {"peer", sync.peer()},
+              {"sessions", sync.sessions()}, {"lag_entries", sync.lag_entries()},
+              {"lag_ms", sync.lag_ms()},     {"resyncs", sync.resyncs()},
+              {"refused", sync.refused()},   {"detail", sync.detail()}};
+}
+
+Json node_json(const NodeView& node) {
+  Json json{{"name", node.name}, {"this_node", node.own}, {"known", node.known}};
+  json["heard_ms_ago"] = node.age_ms ? Json(*node.age_ms) : Json(nullptr);
+  json["stale"] = node.stale;
+  json["version"] = node.version;
+  json["uptime_ms"] = node.uptime_ms;
+  json["vrrpd"] = node.vrrpd;
+  json["lbcore"] = node.lbcore;
+  json["routers"] = Json::array();
+  for (const auto& router : node.routers) json["routers"].push_back(router_json(router));
+  json["sync"] = node.sync ? sync_json(*node.sync) : Json(nullptr);
+  json["services"] = Json::array();
+  for (const auto& service : node.services) json["services"].push_back(service_json(service));
+  return json;
+}
+
+}  // namespace
+
+std::string status_json(const StatusView& view) {
+  Json json{{"summary", view.summary}, {"healthy", view.healthy()}};
+  json["problems"] = Json::array();
+  for (const auto& problem : view.problems)
+    json["problems"].push_back(Json{{"kind", problem.kind}, {"text", problem.text}});
+  json["nodes"] = Json::array();
+  for (const auto& node : view.nodes) json["nodes"].push_back(node_json(node));
+  return json_text(json);
+}
+
+}  // namespace hapair::pairadm

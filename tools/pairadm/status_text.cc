@@ -1,0 +1,98 @@
+// The status for people: the summary, a block per node, the problems.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "tools/pairadm/human.h"
+#include "tools/pairadm/status_view.h"
+
+namespace hapair::pairadm {
+
+namespace {
+
+std::string router_text(const role::Router& router) {
+  std::string text = fmt::format("  router {}: {} for {}{}{}\n", router.name(),
+                                 state_text(router.state()), age(router.in_state_ms()),
+                                 router.reason().empty() ? "" : ", because ", router.reason());
+  text += fmt::format("    {} on {}, vrid {}, priority {}\n",
+                      router.addresses().empty()
+                          ? "no address"
+                          : fmt::format("{}", fmt::join(router.addresses(), ", ")),
+                      router.interface(), router.vrid(), router.priority());
+  if (!router.peer().empty()) text += fmt::format("    other router: {}\n", router.peer());
+  return text;
+}
+
+std::string sync_text(const control::Sync& sync) {
+  if (!has_peer(sync))
+    return fmt::format("  sync: no peer, {} on this node\n", count(sync.sessions(), "session"));
+  std::string text = fmt::format("  sync: {} with {}, {}, lag {}, {} ms", sync.state(), sync.peer(),
+                                 count(sync.sessions(), "session"),
+                                 count(sync.lag_entries(), "change"), with_commas(sync.lag_ms()));
+  if (sync.resyncs() > 0) text += fmt::format(", {}", count(sync.resyncs(), "resync"));
+  if (sync.refused() > 0) text += fmt::format(", {} refused", with_commas(sync.refused()));
+  text += '\n';
+  if (!sync.detail().empty()) text += fmt::format("    last error: {}\n", sync.detail());
+  return text;
+}
+
+/// Only servers that need a word: down, or taking no new connections.
+std::string server_text(const control::Server& server) {
+  std::string text = fmt::format("    {} {} for {}", server.address(), server.up() ? "up" : "down",
+                                 age(server.in_state_ms()));
+  if (server.weight() == 0)
+    text += fmt::format(", weight 0: no new connections, {} open",
+                        with_commas(server.counters().active()));
+  if (!server.up() && server.check().empty()) text += ", no check result yet";
+  if (!server.up() && !server.check().empty())
+    text += fmt::format(", {} ({} ago)", server.check(), age(server.check_age_ms()));
+  return text + '\n';
+}
+
+std::string service_block(const control::Service& service) {
+  const auto up = std::ranges::count_if(service.servers(), [](const auto& s) { return s.up(); });
+  std::string text = fmt::format("  service {}: {}", service.name(), service_text(service.key()));
+  if (service.pool() != service.name()) text += fmt::format(", pool {}", service.pool());
+  text += fmt::format(", {}", service.scheduler());
+  if (service.sticky_seconds() > 0)
+    text +=
+        fmt::format(", sticky /{} {} s", service.sticky_prefix_length(), service.sticky_seconds());
+  text += fmt::format(", servers {}/{} up, {}", up, service.servers_size(),
+                      count(service.counters().active(), "connection"));
+  if (service.sticky_seconds() > 0)
+    text += fmt::format(", {}", count(service.sessions(), "session"));
+  if (service.runtime()) text += ", changed at run time";
+  text += '\n';
+  if (!service.trouble().empty()) text += fmt::format("    not listening: {}\n", service.trouble());
+  for (const auto& server : service.servers())
+    if (!server.up() || server.weight() == 0) text += server_text(server);
+  return text;
+}
+
+std::string node_block(const NodeView& node) {
+  std::string title = node.own ? "this node" : "peer";
+  if (node.age_ms) title += fmt::format(", heard {} ago", age(*node.age_ms));
+  if (node.stale) title += ": what follows is old";
+  if (!node.own && !node.known) title += ", never heard";
+  std::string text = fmt::format("{} ({})\n", node.name, title);
+  if (!node.known && !node.own) return text;
+  if (node.known) text += fmt::format("  hapair {}, up {}\n", node.version, age(node.uptime_ms));
+  text += fmt::format("  vrrpd: {}\n  lbcore: {}\n", node.vrrpd, node.lbcore);
+  for (const auto& router : node.routers) text += router_text(router);
+  if (node.sync) text += sync_text(*node.sync);
+  for (const auto& service : node.services) text += service_block(service);
+  return text;
+}
+
+}  // namespace
+
+std::string status_text(const StatusView& view) {
+  std::string text = view.summary + "\n\n";
+  for (const auto& node : view.nodes) text += node_block(node) + "\n";
+  if (view.healthy()) return text + "no problems\n";
+  text += "problems:\n";
+  for (const auto& problem : view.problems) text += fmt::format("  - {}\n", problem.text);
+  return text;
+}
+
+}  // namespace hapair::pairadm

@@ -1,0 +1,35 @@
+// The functions behind the table of commands (options.cc), one file per verb. Exit codes are
+// ipvsadm's: see ExitCode.
+#pragma once
+
+#include "common/result.h"
+#include "common/schema/control.pb.h"
+#include "tools/pairadm/options.h"
+#include "tools/pairadm/shell.h"
+
+namespace hapair::pairadm {
+
+enum ExitCode : int {
+  kDone = 0,
+  kListFailed = 1,  // and for `status`: there are problems
+  kUsage = 2,       // the command line makes no sense, or asks for what is not offered
+  kFailed = 255,    // the operation failed
+};
+
+Result<control::Request> add_service_request(const Invocation&, const Names&);
+Result<control::Request> edit_service_request(const Invocation&, const Names&);
+Result<control::Request> delete_service_request(const Invocation&, const Names&);
+Result<control::Request> clear_request(const Invocation&, const Names&);
+Result<control::Request> add_server_request(const Invocation&, const Names&);
+Result<control::Request> edit_server_request(const Invocation&, const Names&);
+Result<control::Request> delete_server_request(const Invocation&, const Names&);
+Result<control::Request> list_request(const Invocation&, const Names&);
+
+int run_edit(const Invocation&, Shell&);  // sends the request of any edit
+int run_list(const Invocation&, Shell&);
+int run_status(const Invocation&, Shell&);
+int run_keygen(const Invocation&, Shell&);
+int run_help(const Invocation&, Shell&);
+int run_version(const Invocation&, Shell&);
+
+}  // namespace hapair::pairadm
