@@ -1,5 +1,6 @@
-// The pair link as the balancer sees it: sessions flow to the peer, the peer's sessions and its status flow in.
-// Behind it: protocol (pure: epochs, numbers, acks, snapshots), link (TCP + TLS 1.3 with the pair key), framing.
+// The pair link as the balancer sees it: sessions flow to the peer, the peer's sessions and its
+// status flow in. Behind it: protocol (pure: epochs, numbers, acks, snapshots), link (TCP + TLS 1.3
+// with the pair key), framing.
 #pragma once
 
 #include <functional>
@@ -18,15 +19,16 @@ namespace hapair::lbcore::replicate {
 class Replicator {
  public:
   struct Hooks {
-    std::function<control::NodeStatus()> own_status;  // sent with every heartbeat (without its `peer`)
-    std::function<bool()> active;                     // decides ties of equal versions
-    std::function<void()> on_state_change;            // synced or no longer synced
+    std::function<control::NodeStatus()>
+        own_status;                         // sent with every heartbeat (without its `peer`)
+    std::function<bool()> active;           // decides ties of equal versions
+    std::function<void()> on_state_change;  // synced or no longer synced
   };
 
-  /// Starts listening or connecting at once (the node with the lower address connects). A port in use or an
-  /// unreachable peer is logged, shown in sync() and retried; it never throws for those.
-  Replicator(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, uint64_t config_hash,
-             Registry& registry, sticky::SessionStore& store, Hooks hooks);
+  /// Starts listening or connecting at once (the node with the lower address connects). A port in
+  /// use or an unreachable peer is logged, shown in sync() and retried; it never throws for those.
+  Replicator(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key,
+             uint64_t config_hash, Registry& registry, sticky::SessionStore& store, Hooks hooks);
   ~Replicator();
   Replicator(const Replicator&) = delete;
   Replicator& operator=(const Replicator&) = delete;
