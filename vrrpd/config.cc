@@ -94,6 +94,12 @@ constexpr std::array kVrrpKeys{
         .most = "10s",
         .fallback = "50ms",
         .help = "time between these announcements"},
+    Key{.name = "announce_refresh",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1h",
+        .fallback = "10s",
+        .help = "how often the Active announces without a reason; 0: never"},
 };
 
 const std::array kKinds{
@@ -149,6 +155,7 @@ class Reader {
     out.parameters.preempt = section.yes("preempt");
     out.parameters.boot_hold = section.duration("boot_hold");
     out.parameters.sync_wait = section.duration("sync_wait");
+    out.parameters.announce_refresh = section.duration("announce_refresh");
     out.addresses = addresses(section);
     if (section.has("peer")) out.peer = peer(section, out);
     out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));

@@ -14,8 +14,10 @@ namespace {
 
 constexpr Duration kRetryAfterFailure =
     1s;  // a router whose action failed lets the other one serve meanwhile
-constexpr Duration kAnnounceAgainAfter =
-    1s;  // between announcements that evidence of a second Active causes
+constexpr Duration kMostAnnounceGap =
+    1s;  // between announcements while evidence of a second Active goes on
+constexpr Duration kResignAnnounceGap =
+    2ms;  // between announcements that resigns cause: each may be the last word of a second Active
 constexpr Duration kLeastAnswerGap =
     1ms;  // a flood of losing advertisements is not answered one by one
 
@@ -180,17 +182,19 @@ void Fsm::heard_in(Backup& backup, const Heard& event) {
 }
 
 void Fsm::heard_in(Active& active, const Heard& event) {
-  if (event.priority == kResignPriority) {
+  if (event.priority == kResignPriority && !active.listening) {
     // 6.4.3: priority 0 is answered with an advertisement, and the Adver_Timer starts anew.
+    // It is over, and the last announcement that the clients hear must be ours.
     advertise(active);
-    arm(active, now_ + parameters_.interval);
-    announce_again(active);
+    announce_again(active, kResignAnnounceGap);
+    arm(active,
+        std::min(now_ + parameters_.interval, active.announce_due.value_or(TimePoint::max())));
     return;
   }
   // Beyond the RFC: after a sleep the other one has taken over, and without preemption it keeps
   // what it has.
-  const bool slept =
-      active.listening && !parameters_.preempt && parameters_.priority != kOwnerPriority;
+  const bool slept = active.listening && event.priority != kResignPriority &&
+                     !parameters_.preempt && parameters_.priority != kOwnerPriority;
   if (beats_us(event) || slept) {
     // 6.4.3: greater priority, or equal and a greater primary address: Backup, with its interval.
     std::string why;
@@ -209,7 +213,7 @@ void Fsm::heard_in(Active& active, const Heard& event) {
   // 6.4.3: discard, and advertise at once, so that the sender and the bridges between learn who is
   // Active.
   if (!active.listening && now_ - active.last_sent >= kLeastAnswerGap) advertise(active);
-  announce_again(active);
+  announce_again(active, active.announce_gap);
 }
 
 // --- A deadline ----------------------------------------------------------------------------------
@@ -234,15 +238,16 @@ void Fsm::expired_in(Active& active) {
   if (std::exchange(active.listening, false)) {
     // Nobody else spoke. The lease of the VIPs may have run out meanwhile.
     actions_.emplace_back(AddAddresses{});
-    active.announce_owed = true;
-    active.announce_from = now_;
+    active.announce_due = now_;
   }
   // 6.4.3: the Adver_Timer fired: advertise, start it anew. From the deadline, not from now: a
   // steady cadence.
   advertise(active);
   const TimePoint next = active.deadline + parameters_.interval;
   arm(active, next > now_ ? next : now_ + parameters_.interval);
-  if (active.announce_owed && now_ >= active.announce_from) announce_again(active);
+  const Duration refresh = parameters_.announce_refresh;
+  const bool due = active.announce_due && now_ >= *active.announce_due;
+  if (due || (refresh > Duration::zero() && now_ - active.announced >= refresh)) announce(active);
 }
 
 // --- Transitions ---------------------------------------------------------------------------------
@@ -288,7 +293,11 @@ void Fsm::become_initialize(std::string reason) {
 }
 
 void Fsm::become_backup(Duration active_interval, std::string reason) {
-  if (role() == Role::active) actions_.emplace_back(RemoveAddresses{});
+  if (role() == Role::active) {
+    actions_.emplace_back(RemoveAddresses{});
+    // Beyond the RFC: the winner may not have heard us, and has to know that the clients did.
+    actions_.emplace_back(SendAdvertisement{kResignPriority});
+  }
   const TimePoint deadline = now_ + active_down_interval(parameters_.priority, active_interval);
   actions_.emplace_back(ArmDeadline{deadline});
   change_state(Backup{.deadline = deadline,
@@ -304,9 +313,8 @@ void Fsm::become_active(std::string reason) {
   actions_.emplace_back(Announce{});
   const TimePoint deadline = now_ + parameters_.interval;
   actions_.emplace_back(ArmDeadline{deadline});
-  change_state(
-      Active{.deadline = deadline, .last_sent = now_, .announce_from = now_ + kAnnounceAgainAfter},
-      std::move(reason));
+  change_state(Active{.deadline = deadline, .last_sent = now_, .announced = now_},
+               std::move(reason));
 }
 
 /// The only place where the state changes.
@@ -355,13 +363,28 @@ void Fsm::arm(Active& active, TimePoint at) {
   actions_.emplace_back(ArmDeadline{at});
 }
 
-/// Somebody else was, or is, Active too: neighbours may have learnt his port. At most once per
-/// kAnnounceAgainAfter; what the limit swallows is made good at a later advertisement.
-void Fsm::announce_again(Active& active) {
-  active.announce_owed = now_ < active.announce_from;
-  if (active.announce_owed) return;
-  active.announce_from = now_ + kAnnounceAgainAfter;
+void Fsm::announce(Active& active) {
+  active.announced = now_;
+  active.announce_due.reset();
   actions_.emplace_back(Announce{});
+}
+
+/// Somebody else was, or is, Active too: neighbours may have learnt his port. Not before `gap`
+/// after the last time; what that swallows is made good at a later advertisement. While it goes on,
+/// the gaps grow: a lasting one-way partition must not become a storm of announcements.
+void Fsm::announce_again(Active& active, Duration gap) {
+  const Duration since = now_ - active.announced;
+  if (since < gap) {
+    active.announce_due =
+        std::min(active.announced + gap, active.announce_due.value_or(TimePoint::max()));
+    return;
+  }
+  const bool goes_on = since <= 2 * kMostAnnounceGap;
+  const Duration most = std::max(kMostAnnounceGap, parameters_.interval);
+  active.announce_gap =
+      goes_on ? std::clamp<Duration>(2 * active.announce_gap, parameters_.interval, most)
+              : parameters_.interval;
+  announce(active);
 }
 
 bool Fsm::preempts(const Backup& backup) const {

@@ -10,7 +10,8 @@
 //   - a router that slept through its peer's down interval listens for one interval before it
 //   speaks
 //   - any evidence of a second Active makes the one that stays announce again: switches may have
-//   learnt the wrong port
+//   learnt the wrong port; who loses says so with a resign, or the winner might never know that
+//   there was a second one; and what no evidence reached is mended by announce_refresh
 //   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait
 #pragma once
 
@@ -28,11 +29,12 @@ namespace hapair::vrrp {
 
 struct Parameters {
   uint8_t priority = 100;
-  Duration interval = 1s;  // Advertisement_Interval
-  bool preempt = false;    // Preempt_Mode; the owner (255) always preempts
-  Duration boot_hold{0};   // silence to observe after carrier before taking part
-  Duration sync_wait{0};   // how long preemption waits for the tables
-  IpAddress own_address;   // primary address of the interface: breaks ties
+  Duration interval = 1s;        // Advertisement_Interval
+  bool preempt = false;          // Preempt_Mode; the owner (255) always preempts
+  Duration boot_hold{0};         // silence to observe after carrier before taking part
+  Duration sync_wait{0};         // how long preemption waits for the tables
+  Duration announce_refresh{0};  // the Active announces again this often; 0: only with a reason
+  IpAddress own_address;         // primary address of the interface: breaks ties
 
   friend bool operator==(const Parameters&, const Parameters&) = default;
 };
@@ -125,8 +127,10 @@ struct Backup {
 struct Active {
   TimePoint deadline;  // Adver_Timer
   TimePoint last_sent;
-  TimePoint announce_from;  // announcements on evidence are not repeated before this
-  bool announce_owed = false;
+  // Announcements on evidence of a second Active: each time twice as long until the next.
+  TimePoint announced;
+  Duration announce_gap{0};
+  std::optional<TimePoint> announce_due = {};  // owed, at the first advertisement from then on
   bool listening = false;  // woke up late: listens for one interval before it speaks
 };
 
@@ -185,7 +189,8 @@ class Fsm {
   void advertise(Active& active);
   void notice_sleep();
   void arm(Active& active, TimePoint at);
-  void announce_again(Active& active);
+  void announce(Active& active);
+  void announce_again(Active& active, Duration gap);
   [[nodiscard]] bool preempts(const Backup& backup) const;
   [[nodiscard]] bool beats_us(const Heard& event) const;
   [[nodiscard]] std::string what_blocks() const;

@@ -1,5 +1,6 @@
 // Runs the active checks of all pools on the main loop and writes their verdicts into
-// LiveServer::up.
+// LiveServer::up. Servers are known by pool and address: a rename or another weight changes
+// nothing.
 #pragma once
 
 #include <functional>
@@ -13,18 +14,20 @@ namespace hapair::lbcore::health {
 
 class Monitor {
  public:
-  /// `on_change(server)` after a server went up or down.
+  /// `on_change(server)` after a server went up or down; it may be called from within configure().
+  /// It must not call configure() itself.
   Monitor(EventLoop& loop, Logger& log, std::function<void(const LiveServer&)> on_change);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
   /// Starts checks of new servers at once (first check without delay), stops those of servers that
-  /// are gone, restarts those whose CheckSpec changed without forgetting the verdict. `check =
-  /// none`: up.
+  /// are gone, restarts those whose CheckSpec changed without forgetting the verdict.
+  /// `check = none`: up.
   void configure(const Topology& topology);
 
-  /// Every configured server has had its first result (or its first timeout).
+  /// Every configured server has had its first result. A check that failed for want of a descriptor
+  /// of ours is none: a node that cannot check must not claim that it can serve.
   [[nodiscard]] bool settled() const;
 
  private:

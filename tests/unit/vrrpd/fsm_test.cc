@@ -374,7 +374,7 @@ TEST(Active, a_higher_priority_takes_over_and_its_interval_counts) {  // 6.4.3
   const TimePoint at = active_since() + 5ms;
   EXPECT_THAT(
       fsm.step(heard(101, kLower, 1s), at),
-      ElementsAre(kRemove, arm(at + active_down_interval(100, 1s)),
+      ElementsAre(kRemove, send(0), arm(at + active_down_interval(100, 1s)),
                   notify(Role::active, Role::backup, "10.0.0.1 has priority 101 against our 100")));
 }
 
@@ -382,7 +382,7 @@ TEST(Active, equal_priority_and_a_greater_address_takes_over) {  // 6.4.3
   Fsm fsm = active();
   const TimePoint at = active_since() + 5ms;
   EXPECT_THAT(fsm.step(heard(100, kGreater), at),
-              ElementsAre(kRemove, arm(at + kDown),
+              ElementsAre(kRemove, send(0), arm(at + kDown),
                           notify(Role::active, Role::backup,
                                  "10.0.0.3 has the same priority 100 and the greater address")));
 }
@@ -409,7 +409,7 @@ TEST(Active, answers_a_losing_advertisement_at_once) {  // 6.4.3, new in RFC 956
   for (const Heard& loser : {heard(99, kGreater), heard(100, kLower)}) {
     Fsm fsm = active();
     const TimePoint at = active_since() + 5ms;
-    EXPECT_THAT(fsm.step(loser, at), ElementsAre(send(100)));
+    EXPECT_THAT(fsm.step(loser, at), ElementsAre(send(100), kAnnounce));
     EXPECT_EQ(fsm.deadline(), active_since() + 10ms);  // the Adver_Timer runs on
   }
 }
@@ -417,35 +417,65 @@ TEST(Active, answers_a_losing_advertisement_at_once) {  // 6.4.3, new in RFC 956
 TEST(Active, does_not_answer_a_flood_one_by_one) {
   Fsm fsm = active();
   const TimePoint at = active_since() + 5ms;
-  EXPECT_THAT(fsm.step(heard(99), at), ElementsAre(send(100)));
+  EXPECT_THAT(fsm.step(heard(99), at), ElementsAre(send(100), kAnnounce));
   EXPECT_THAT(fsm.step(heard(99), at + 100us), IsEmpty());
   EXPECT_THAT(fsm.step(heard(99), at + 1ms), ElementsAre(send(100)));
 }
 
 TEST(Active, evidence_of_a_second_active_announces_again) {
   Fsm fsm = active();
-  const TimePoint at = active_since() + 1s;  // past the burst of the takeover
+  const TimePoint at = active_since() + 1s;
   for (TimePoint t = active_since() + 10ms; t <= at; t += 10ms) (void)fsm.step(DeadlinePassed{}, t);
   EXPECT_THAT(fsm.step(heard(99), at + 2ms), ElementsAre(send(100), kAnnounce));
 }
 
-TEST(Active, evidence_within_a_second_is_announced_when_the_second_is_over) {
+TEST(Active, evidence_that_goes_on_is_announced_ever_more_rarely) {
   Fsm fsm = active();
-  EXPECT_THAT(fsm.step(heard(99), active_since() + 5ms), ElementsAre(send(100)));
-  int announced = 0;
-  for (TimePoint at = active_since() + 10ms; at < active_since() + 3s; at += 10ms) {
-    const Actions actions = fsm.step(DeadlinePassed{}, at);
-    if (std::find(actions.begin(), actions.end(), kAnnounce) == actions.end()) continue;
-    ++announced;
-    EXPECT_EQ(at, active_since() + 1s);
+  std::vector<int> announced_ms;
+  for (int ms = 5; ms < 4000; ms += 10) {
+    for (const Event& event : {Event(heard(99)), Event(DeadlinePassed{})}) {
+      const TimePoint now =
+          active_since() + ms * 1ms + (std::holds_alternative<DeadlinePassed>(event) ? 5ms : 0ms);
+      const Actions actions = fsm.step(event, now);
+      if (std::find(actions.begin(), actions.end(), kAnnounce) == actions.end()) continue;
+      announced_ms.push_back(static_cast<int>((now - active_since()) / 1ms));
+    }
   }
-  EXPECT_EQ(announced, 1);
+  // At once, then after 10, 20, 40, ... and from then on once a second: no storm, however long it
+  // lasts.
+  ASSERT_EQ(announced_ms.front(), 5);
+  EXPECT_LE(announced_ms.size(), 12U);
+  EXPECT_GE(announced_ms[announced_ms.size() - 1] - announced_ms[announced_ms.size() - 2], 1000);
+}
+
+TEST(Active, a_resign_is_announced_at_once_whatever_was_announced_before) {
+  Fsm fsm = active();
+  const TimePoint at = active_since() + 5ms;
+  EXPECT_THAT(fsm.step(heard(99), at), ElementsAre(send(100), kAnnounce));
+  EXPECT_THAT(fsm.step(heard(0), at + 3ms), ElementsAre(send(100), kAnnounce, arm(at + 13ms)));
+  // A flood of them is not: two milliseconds later, with the next advertisement.
+  EXPECT_THAT(fsm.step(heard(0), at + 4ms), ElementsAre(send(100), arm(at + 5ms)));
+  EXPECT_THAT(fsm.step(DeadlinePassed{}, at + 5ms),
+              ElementsAre(send(100), arm(at + 15ms), kAnnounce));
+}
+
+TEST(Active, announces_without_a_reason_as_often_as_it_is_told) {
+  Parameters parameters = active().parameters();
+  parameters.announce_refresh = 50ms;
+  Fsm fsm = active();
+  (void)fsm.step(Reconfigured{parameters}, active_since());
+  int announced = 0;
+  for (TimePoint at = active_since() + 10ms; at <= active_since() + 200ms; at += 10ms) {
+    const Actions actions = fsm.step(DeadlinePassed{}, at);
+    announced += static_cast<int>(std::count(actions.begin(), actions.end(), kAnnounce));
+  }
+  EXPECT_EQ(announced, 4);
 }
 
 TEST(Active, priority_zero_is_answered_and_the_timer_starts_anew) {  // 6.4.3
   Fsm fsm = active();
   const TimePoint at = active_since() + 5ms;
-  EXPECT_THAT(fsm.step(heard(0), at), ElementsAre(send(100), arm(at + 10ms)));
+  EXPECT_THAT(fsm.step(heard(0), at), ElementsAre(send(100), kAnnounce, arm(at + 10ms)));
 }
 
 TEST(Active, asleep_beyond_the_down_interval_it_listens_before_it_speaks) {
@@ -468,7 +498,7 @@ TEST(Active, who_slept_leaves_the_role_to_the_one_who_took_it) {
   (void)fsm.step(DeadlinePassed{}, woke);
   EXPECT_THAT(
       fsm.step(heard(50), woke + 4ms),
-      ElementsAre(kRemove, arm(woke + 4ms + kDown),
+      ElementsAre(kRemove, send(0), arm(woke + 4ms + kDown),
                   notify(Role::active, Role::backup, "slept; 10.0.0.1 took over meanwhile")));
 }
 

@@ -1,0 +1,36 @@
+// What one probe found, with a named code (HAProxy's names, which operators know):
+//
+//   L4OK     connected                         L7OK     answered as expected
+//   L4CON    could not connect                 L7STS    answered with another status
+//   L4TOUT   no connection in time             L7RSP    answered with something that is not HTTP,
+//   or hung up
+//                                              L7TOUT   connected, but no answer in time
+//   SOCKERR  this machine had no descriptor, port or memory for the probe: says nothing about the
+//   server
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+
+namespace hapair::lbcore::health {
+
+enum class ProbeCode : uint8_t { l4ok, l4con, l4tout, l7ok, l7sts, l7rsp, l7tout, sockerr };
+
+std::string_view name(ProbeCode code);
+
+struct ProbeResult {
+  ProbeCode code = ProbeCode::sockerr;
+  std::string detail;   // status code or reason; may be empty
+  Duration latency{0};  // from the beginning of the connect
+
+  [[nodiscard]] bool passed() const { return code == ProbeCode::l4ok || code == ProbeCode::l7ok; }
+  /// Our own trouble: neither for nor against the server.
+  [[nodiscard]] bool environment() const { return code == ProbeCode::sockerr; }
+  /// "L7OK 200 in 0.8ms", "L4CON Connection refused", "L4TOUT no connection in 1s".
+  [[nodiscard]] std::string text() const;
+};
+
+}  // namespace hapair::lbcore::health
