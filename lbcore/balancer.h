@@ -1,8 +1,10 @@
-// The running load balancer of one node: topology, workers, checks, sessions and the pair link, and the one function
-// through which every change comes, be it start, reload or pairadm (DESIGN flow d, invariant 6). Main thread.
+// The running load balancer of one node: topology, workers, checks, sessions and the pair link, and
+// the one function through which every change comes, be it start, reload or pairadm (DESIGN flow d,
+// invariant 6). Main thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,15 +22,21 @@ namespace hapair::lbcore {
 
 class Balancer {
  public:
+  /// A missing or bad pair key is logged and shown in status(); the balancer works on without
+  /// replication.
   Balancer(EventLoop& loop, Logger& log, const Settings& settings);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
-  /// Replaces what runs by `spec`. Nothing that did not change is touched: no connection, listener, check result,
-  /// counter or session. On an error (a port in use, ...) everything stays as it was.
+  /// Replaces what runs by `spec`. Nothing that did not change is touched: no connection, listener,
+  /// check result, counter or session. On an error (a port in use, ...) everything stays as it was.
+  /// The first call only fails for an invalid spec: a service whose address is taken is then in
+  /// trouble, shown and retried, and the others serve.
   Status apply(const Spec& spec);
   [[nodiscard]] const Spec& spec() const;
+  /// Of the file that was applied last; shown in status().
+  void set_config_hash(uint64_t hash);
 
   /// vrrpd's word about this node; an empty list when vrrpd is not connected.
   void set_roles(std::vector<role::Router> routers, bool vrrpd_connected);
@@ -36,10 +44,15 @@ class Balancer {
 
   /// What vrrpd is told, and what status shows.
   [[nodiscard]] role::Serving serving() const;
+  /// Calls `send` with every message for vrrpd: a renewal each quarter of the lease while all
+  /// workers turn, and at once what changed.
+  void on_serving(std::function<void(const role::Serving&)> send);
+
   [[nodiscard]] control::NodeStatus status() const;
   [[nodiscard]] control::Listing listing() const;
 
-  /// Stops accepting, gives open connections until `deadline`, then returns from EventLoop::run.
+  /// Tells vrrpd to move the VIPs, stops accepting once they are gone, gives open connections until
+  /// `deadline`, then returns from EventLoop::run. A second call shortens the deadline.
   void shut_down(Duration deadline);
 
  private:

@@ -1,12 +1,12 @@
 #include "common/config/ini_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <tuple>
 #include <utility>
 
@@ -220,10 +220,14 @@ Result<IniFile> parse_ini(std::string_view text, std::string path) {
 Result<std::string> read_text(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return fail_system(path);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  if (stream.bad() || text.fail()) return fail("{}: cannot be read", path);  // a folder, for one
-  return std::move(text).str();
+  std::string text;
+  std::array<char, 4096> buffer{};
+  do {
+    stream.read(buffer.data(), buffer.size());
+    text.append(buffer.data(), static_cast<size_t>(stream.gcount()));
+  } while (stream);
+  if (stream.bad()) return fail("{}: cannot be read", path);  // a folder, for one
+  return text;
 }
 
 }  // namespace hapair::config

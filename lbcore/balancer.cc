@@ -1,0 +1,408 @@
+#include "lbcore/balancer.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "common/pair_key.h"
+#include "common/process.h"
+#include "common/units.h"
+#include "lbcore/health/monitor.h"
+#include "lbcore/model/spec_diff.h"
+#include "lbcore/relay/worker_pool.h"
+#include "lbcore/replicate/replicator.h"
+#include "lbcore/report.h"
+#include "lbcore/sticky/session_store.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+constexpr Duration kTroubleRetry = 1s;
+constexpr Duration kExpireInterval = 100ms;
+constexpr Duration kSettleInterval = 10ms;
+constexpr Duration kDrainInterval = 20ms;
+constexpr Duration kHandoverPatience = 2s;  // for vrrpd to move the VIPs away when we stop
+
+}  // namespace
+
+struct Balancer::Parts {
+  Parts(EventLoop& event_loop, Logger& logger, const Settings& given);
+
+  // Changes
+  Status apply(const Spec& next);
+  using Trouble = std::map<ListenKey, std::string>;
+  Result<Trouble> open_new(const Spec& next, relay::WorkerPool::Opened& opened) const;
+  void publish(relay::WorkerPool::Opened opened, const Trouble& trouble);
+  void retry_trouble();
+
+  // Serving
+  [[nodiscard]] std::string not_serving_reason() const;
+  [[nodiscard]] role::Serving serving() const;
+  void send_serving();
+  void send_if_changed();
+  void beat();
+  void wait_for_first_checks();
+
+  // Sessions and the pair
+  void start_replication();
+  void on_session_changes();
+  [[nodiscard]] bool active() const;
+  [[nodiscard]] bool owns_sessions() const;
+  void set_roles(std::vector<role::Router> next, bool connected);
+  [[nodiscard]] control::Sync sync() const;
+
+  // Reports
+  [[nodiscard]] control::NodeStatus own_status() const;
+
+  void shut_down(Duration patience);
+  void drain();
+
+  EventLoop& loop;
+  Logger& log;
+  Settings settings;
+  TimePoint started;
+  Registry registry;
+  sticky::SessionStore sessions;
+  health::Monitor monitor;
+  relay::WorkerPool workers;
+  std::unique_ptr<replicate::Replicator> replicator;
+  std::string replication_trouble;
+
+  Spec spec;
+  std::shared_ptr<const Topology> topology;  // null before the first apply
+
+  std::vector<role::Router> routers;
+  bool vrrpd_connected = false;
+  bool owned_sessions = false;
+
+  std::function<void(const role::Serving&)> send = [](const role::Serving&) {};
+  std::string last_sent;
+  bool checks_settled = false;
+
+  bool stopping = false;
+  bool accepting = true;
+  TimePoint handover_until;
+  TimePoint drain_until;
+
+  Ticker beat_ticker;
+  Ticker trouble_ticker;
+  Ticker expire_ticker;
+  std::optional<Ticker> settle_ticker;
+  std::optional<Ticker> drain_ticker;
+};
+
+Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, const Settings& given)
+    : loop(event_loop),
+      log(logger),
+      settings(given),
+      started(loop.now()),
+      sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
+               [this] { loop.post([this] { on_session_changes(); }); }),
+      monitor(loop, log, [](const LiveServer&) {}),
+      workers(log, sessions, settings.workers, raise_descriptor_limit()),
+      beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
+      trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
+      expire_ticker(loop, kExpireInterval, [this] {
+        if (owns_sessions()) sessions.expire(loop.now());
+      }) {
+  start_replication();
+  owned_sessions = owns_sessions();
+}
+
+// ---- Changes
+
+Status Balancer::Parts::apply(const Spec& next) {
+  if (auto valid = validate(next); !valid) return valid;
+  relay::WorkerPool::Opened opened;
+  const auto trouble = open_new(next, opened);
+  if (!trouble) return tl::unexpected(trouble.error());
+
+  // Nothing can fail from here on.
+  const bool first = topology == nullptr;
+  if (!first) {
+    for (const std::string& line : diff(spec, next).lines) log.info("change", "{}", line);
+  }
+  spec = next;
+  topology = registry.build(spec);
+  sessions.configure(*topology, loop.now());
+  publish(std::move(opened), *trouble);
+  monitor.configure(*topology);
+  if (first) settle_ticker.emplace(loop, kSettleInterval, [this] { wait_for_first_checks(); });
+  send_if_changed();
+  return {};
+}
+
+Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(
+    const Spec& next, relay::WorkerPool::Opened& opened) const {
+  Trouble trouble;
+  for (const ServiceSpec& service : next.services) {
+    const ListenKey key{service.protocol, service.listen};
+    if (workers.listens(key)) continue;
+    const auto status = workers.open(key, loop.now(), opened);
+    if (status) continue;
+    // What is wanted anew must work; what was in trouble before, or at start, may stay so.
+    const bool tolerated =
+        topology == nullptr || spec.find_service(service.protocol, service.listen) != nullptr;
+    if (!tolerated) return fail("service {}: {}", service.name, status.error().message);
+    trouble[key] = status.error().message;
+  }
+  return trouble;
+}
+
+void Balancer::Parts::publish(relay::WorkerPool::Opened opened, const Trouble& trouble) {
+  for (const auto& service : topology->services) {
+    const ListenKey key{service->spec.protocol, service->spec.listen};
+    std::string& known = service->live->trouble;
+    const auto found = trouble.find(key);
+    const std::string now = found == trouble.end() ? std::string() : found->second;
+    if (now == known) continue;
+    if (now.empty()) {
+      log.info("service", "{}: listens on {} {} at last", service->spec.name,
+               name(service->spec.protocol), service->spec.listen.to_string());
+    } else {
+      log.environment("service", "{}: {}; tried again every {}", service->spec.name, now,
+                      format_duration(kTroubleRetry));
+    }
+    known = now;
+  }
+  workers.publish(topology, std::move(opened), loop.now());
+}
+
+void Balancer::Parts::retry_trouble() {
+  if (!topology || stopping) return;
+  const bool any = std::ranges::any_of(
+      topology->services, [](const auto& service) { return !service->live->trouble.empty(); });
+  if (!any) return;
+  relay::WorkerPool::Opened opened;
+  const auto trouble = open_new(spec, opened);
+  if (!trouble) return;
+  publish(std::move(opened), *trouble);
+  send_if_changed();
+}
+
+// ---- Serving
+
+std::string Balancer::Parts::not_serving_reason() const {
+  if (stopping) return "stopping";
+  if (!topology) return "starting";
+  for (const auto& service : topology->services) {
+    if (!service->live->trouble.empty()) {
+      return fmt::format("service {}: {}", service->spec.name, service->live->trouble);
+    }
+  }
+  if (const auto silent = workers.silent(loop.now(), settings.serving_lease)) {
+    return fmt::format("worker {} has hung for {}", silent->worker,
+                       format_duration(std::chrono::floor<std::chrono::seconds>(silent->since)));
+  }
+  if (!checks_settled) return "the first checks of the servers are running";
+  return {};
+}
+
+role::Serving Balancer::Parts::serving() const {
+  role::Serving out;
+  out.set_reason(not_serving_reason());
+  out.set_serving(out.reason().empty());
+  out.set_lease_ms(static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(settings.serving_lease).count()));
+  out.set_in_sync(settings.pair ? replicator && replicator->synced() : true);
+  out.set_sync_state(sync().state());
+  return out;
+}
+
+void Balancer::Parts::send_serving() {
+  const role::Serving message = serving();
+  last_sent = message.SerializeAsString();
+  send(message);
+}
+
+void Balancer::Parts::send_if_changed() {
+  if (serving().SerializeAsString() != last_sent) send_serving();
+}
+
+void Balancer::Parts::beat() {
+  // A lease that is not renewed runs out: that is the message while a worker is merely late.
+  if (workers.beat(loop.now())) {
+    send_serving();
+  } else {
+    send_if_changed();
+  }
+}
+
+void Balancer::Parts::wait_for_first_checks() {
+  if (!monitor.settled()) return;
+  checks_settled = true;
+  log.info("health", "the first checks are done");
+  send_if_changed();
+  loop.defer([this] { settle_ticker.reset(); });
+}
+
+// ---- Sessions and the pair
+
+void Balancer::Parts::start_replication() {
+  if (!settings.pair) return;
+  const auto key = load_pair_key(settings.pair->key_file);
+  if (!key) {
+    replication_trouble = key.error().message;
+    log.environment("replication", "off, sessions stay on this node: {}", replication_trouble);
+    return;
+  }
+  replicator = std::make_unique<replicate::Replicator>(
+      loop, log, *settings.pair, *key, settings.config_hash, registry, sessions,
+      replicate::Replicator::Hooks{.own_status = [this] { return own_status(); },
+                                   .active = [this] { return owns_sessions(); },
+                                   .on_state_change = [this] { send_if_changed(); }});
+}
+
+void Balancer::Parts::on_session_changes() {
+  if (replicator) {
+    replicator->flush();
+  } else {
+    sessions.take_changes();  // nobody wants them
+  }
+}
+
+bool Balancer::Parts::active() const {
+  return std::ranges::any_of(
+      routers, [](const role::Router& router) { return router.state() == role::STATE_ACTIVE; });
+}
+
+bool Balancer::Parts::owns_sessions() const {
+  return active() || (!vrrpd_connected && !settings.pair);
+}
+
+void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) {
+  if (connected != vrrpd_connected) {
+    log.info("role", "vrrpd {}", connected ? "is connected" : "is gone");
+  }
+  const bool was_active = active();
+  routers = std::move(next);
+  vrrpd_connected = connected;
+  if (active() != was_active) {
+    log.info("role", "{}", active() ? "this node is Active" : "this node is no longer Active");
+  }
+  const bool owns = owns_sessions();
+  // A new owner does not know how long the sessions were idle at the old one.
+  if (owns && !owned_sessions) sessions.restart_timeouts(loop.now());
+  owned_sessions = owns;
+}
+
+control::Sync Balancer::Parts::sync() const {
+  if (replicator) return replicator->sync();
+  control::Sync out;
+  out.set_sessions(sessions.size());
+  if (!settings.pair) {
+    out.set_state("alone");
+    return out;
+  }
+  out.set_state("disconnected");
+  out.set_peer(fmt::format("{} {}", settings.pair->peer, settings.pair->other.to_string()));
+  out.set_detail(replication_trouble);
+  return out;
+}
+
+// ---- Reports
+
+control::NodeStatus Balancer::Parts::own_status() const {
+  control::NodeStatus out;
+  out.set_node(settings.node);
+  out.set_vrrpd_connected(vrrpd_connected);
+  for (const role::Router& router : routers) *out.add_routers() = router;
+  const role::Serving told = serving();
+  out.set_serving(told.serving());
+  out.set_not_serving_reason(told.reason());
+  *out.mutable_sync() = sync();
+  if (topology) {
+    for (const auto& service : topology->services) {
+      *out.add_services() = describe(*service, sessions, loop.now());
+    }
+  }
+  out.set_uptime_ms(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started).count()));
+  out.set_config_hash(settings.config_hash);
+  out.set_version(HAPAIR_VERSION);
+  return out;
+}
+
+// ---- The end
+
+void Balancer::Parts::shut_down(Duration patience) {
+  drain_until = loop.now() + patience;
+  if (stopping) return;
+  stopping = true;
+  // Closing the listeners while the VIPs are still here would turn clients away.
+  handover_until = loop.now() + (active() ? std::min(patience, kHandoverPatience) : Duration{0});
+  send_if_changed();
+  drain_ticker.emplace(loop, kDrainInterval, [this] { drain(); });
+}
+
+void Balancer::Parts::drain() {
+  const TimePoint now = loop.now();
+  const bool out_of_time = now >= drain_until;
+  if (accepting && (!active() || now >= handover_until || out_of_time)) {
+    accepting = false;
+    workers.stop_accepting();
+    return;  // what waited in the accept queues is counted at the next tick
+  }
+  const size_t open = workers.open_connections();
+  if (accepting || (open > 0 && !out_of_time)) return;
+  if (open > 0) log.info("relay", "{} connections were still open and are reset", open);
+  workers.reset_connections();
+  loop.stop();
+}
+
+// ---- The public face
+
+Balancer::Balancer(EventLoop& loop, Logger& log, const Settings& settings)
+    : parts_(std::make_unique<Parts>(loop, log, settings)) {}
+Balancer::~Balancer() = default;
+
+Status Balancer::apply(const Spec& spec) {
+  return parts_->apply(spec);
+}
+const Spec& Balancer::spec() const {
+  return parts_->spec;
+}
+void Balancer::set_config_hash(uint64_t hash) {
+  parts_->settings.config_hash = hash;
+}
+void Balancer::set_roles(std::vector<role::Router> routers, bool vrrpd_connected) {
+  parts_->set_roles(std::move(routers), vrrpd_connected);
+}
+bool Balancer::active() const {
+  return parts_->active();
+}
+role::Serving Balancer::serving() const {
+  return parts_->serving();
+}
+void Balancer::on_serving(std::function<void(const role::Serving&)> send) {
+  parts_->send = std::move(send);
+}
+
+control::NodeStatus Balancer::status() const {
+  control::NodeStatus out = parts_->own_status();
+  const auto* peer = parts_->replicator ? parts_->replicator->peer_status() : nullptr;
+  if (peer != nullptr) {
+    *out.mutable_peer() = peer->status;
+    out.set_peer_age_ms(static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(parts_->loop.now() - peer->heard)
+            .count()));
+  }
+  return out;
+}
+
+control::Listing Balancer::listing() const {
+  control::Listing out;
+  out.set_version(HAPAIR_VERSION);
+  if (!parts_->topology) return out;
+  for (const auto& service : parts_->topology->services) {
+    *out.add_services() = describe(*service, parts_->sessions, parts_->loop.now());
+  }
+  return out;
+}
+
+void Balancer::shut_down(Duration deadline) {
+  parts_->shut_down(deadline);
+}
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,302 @@
+#include "lbcore/config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include <sched.h>
+
+#include "common/units.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+using config::Config;
+using config::Key;
+using config::Kind;
+using config::Section;
+using config::Type;
+
+constexpr int64_t kMaxWorkers = 256;
+
+constexpr std::array kLbcoreKeys{
+    Key{.name = "workers",
+        .type = Type::text,
+        .fallback = "auto",
+        .reloadable = false,
+        .help = "threads that forward traffic: a number, or auto for one per processor"},
+    Key{.name = "serving_lease",
+        .type = Type::duration,
+        .least = "50ms",
+        .most = "10s",
+        .fallback = "500ms",
+        .reloadable = false,
+        .help = "vrrpd counts lbcore as dead after this silence"},
+    Key{.name = "drain_timeout",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1m",
+        .fallback = "10s",
+        .help = "how long open connections may go on when lbcore is told to stop"},
+    Key{.name = "max_sessions",
+        .type = Type::integer,
+        .least = "1",
+        .most = "16777216",
+        .fallback = "1048576",
+        .reloadable = false,
+        .help = "sticky sessions kept per pool; the oldest makes room"},
+};
+
+constexpr std::array kServiceKeys{
+    Key{.name = "listen",
+        .type = Type::text,
+        .fallback = std::nullopt,
+        .help = "what clients connect to: tcp ADDRESS:PORT"},
+    Key{.name = "pool",
+        .type = Type::text,
+        .fallback = std::nullopt,
+        .help = "name of the [pool] that serves it"},
+};
+
+constexpr std::array kPoolKeys{
+    Key{.name = "scheduler",
+        .type = Type::choice,
+        .fallback = "wlc",
+        .choices = "rr|wrr|lc|wlc|sh",
+        .help = "how a server is picked"},
+    Key{.name = "sticky",
+        .type = Type::text,
+        .fallback = "none",
+        .help = "none, or source/PREFIX TIMEOUT: clients of one prefix stay with one server"},
+    Key{.name = "check",
+        .type = Type::text,
+        .fallback = "tcp",
+        .help = "none, tcp or http GET PATH expect FROM-TO; interval, timeout, fall, rise"},
+    Key{.name = "connect_timeout",
+        .type = Type::duration,
+        .least = "10ms",
+        .most = "1m",
+        .fallback = "3s",
+        .help = "how long a server may take to accept before the next one is tried"},
+};
+
+constexpr std::array kServerKeys{
+    Key{.name = "address",
+        .type = Type::endpoint,
+        .fallback = std::nullopt,
+        .help = "ADDRESS:PORT of the server"},
+    Key{.name = "weight",
+        .type = Type::integer,
+        .least = "0",
+        .most = "2147483647",
+        .fallback = "1",
+        .help = "share of new connections; 0: none, only those of sticky clients"},
+};
+
+/// Turns sections into a Spec and collects every mistake that a key table cannot see.
+class Resolver {
+ public:
+  explicit Resolver(const Config& config) : config_(config) {}
+
+  Result<Loaded> resolve() {
+    lbcore_section();
+    for (const Section* section : config_.all("pool")) pool(*section);
+    for (const Section* section : config_.all("server")) server(*section);
+    for (const Section* section : config_.all("service")) service(*section);
+    warn_about_empty_pools();
+    if (!errors_.empty()) return tl::unexpected(Error{errors_});
+    loaded_.settings.node = config_.node();
+    loaded_.settings.config_hash = config_.hash();
+    return std::move(loaded_);
+  }
+
+ private:
+  void complain(const Section& section, std::string_view key, std::string_view what) {
+    if (!errors_.empty()) errors_ += '\n';
+    errors_ += section.error(key, what).message;
+  }
+
+  void lbcore_section();
+  void pool(const Section& section);
+  void server(const Section& section);
+  void service(const Section& section);
+  void warn_about_empty_pools();
+
+  const Config& config_;
+  Loaded loaded_;
+  std::string errors_;
+};
+
+void Resolver::lbcore_section() {
+  Settings& settings = loaded_.settings;
+  settings.workers = available_processors();
+  const Section* section = config_.find("lbcore");
+  if (section == nullptr) return;
+  const std::string& workers = section->text("workers");
+  if (workers != "auto") {
+    const auto number = parse_integer(workers);
+    if (number && *number >= 1 && *number <= kMaxWorkers) {
+      settings.workers = static_cast<uint32_t>(*number);
+    } else {
+      complain(*section, "workers",
+               fmt::format("'{}' is not valid, valid are auto and 1 to {}", workers, kMaxWorkers));
+    }
+  }
+  settings.serving_lease = section->duration("serving_lease");
+  settings.drain_timeout = section->duration("drain_timeout");
+  settings.max_sessions = static_cast<uint32_t>(section->integer("max_sessions"));
+}
+
+void Resolver::pool(const Section& section) {
+  PoolSpec pool;
+  pool.name = section.name();
+  if (const auto scheduler = balance::parse_algorithm(section.text("scheduler"))) {
+    pool.scheduler = *scheduler;
+  } else {
+    complain(section, "scheduler", scheduler.error().message);
+  }
+  if (const auto sticky = parse_sticky(section.text("sticky"))) {
+    pool.sticky = *sticky;
+  } else {
+    complain(section, "sticky", sticky.error().message);
+  }
+  if (const auto check = health::parse_check(section.text("check"))) {
+    pool.check = *check;
+  } else {
+    complain(section, "check", check.error().message);
+  }
+  pool.connect_timeout = section.duration("connect_timeout");
+  loaded_.spec.pools.push_back(std::move(pool));
+}
+
+void Resolver::server(const Section& section) {
+  const std::string& title = section.name();
+  const size_t slash = title.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == title.size()) {
+    complain(section, "", fmt::format("'{}' is not a name of a server, valid is POOL/NAME", title));
+    return;
+  }
+  PoolSpec* pool = loaded_.spec.find_pool(title.substr(0, slash));
+  if (pool == nullptr) {
+    complain(section, "", fmt::format("there is no [pool {}]", title.substr(0, slash)));
+    return;
+  }
+  const ServerSpec server{.name = title.substr(slash + 1),
+                          .address = section.endpoint("address"),
+                          .weight = static_cast<uint32_t>(section.integer("weight"))};
+  if (server.address.port == 0) complain(section, "address", "the port must be 1 to 65535");
+  if (server.address.ip.is_unspecified() || server.address.ip.is_multicast()) {
+    complain(section, "address",
+             fmt::format("{} is not an address of one server", server.address.ip.to_string()));
+  }
+  if (const ServerSpec* other = pool->find_server(server.address)) {
+    complain(section, "address",
+             fmt::format("{} is already [server {}/{}]", server.address.to_string(), pool->name,
+                         other->name));
+    return;
+  }
+  pool->servers.push_back(server);
+}
+
+void Resolver::service(const Section& section) {
+  static const std::set<std::string_view> kLater{"udp", "http", "https", "tls"};
+  ServiceSpec service;
+  service.name = section.name();
+  service.pool = section.text("pool");
+  if (loaded_.spec.find_pool(service.pool) == nullptr) {
+    complain(section, "pool", fmt::format("there is no [pool {}]", service.pool));
+  }
+
+  const std::string& listen = section.text("listen");
+  const size_t space = listen.find_first_of(" \t");
+  const std::string protocol = listen.substr(0, space);
+  if (kLater.contains(protocol)) {
+    complain(section, "listen", fmt::format("{} is not offered yet: tcp is", protocol));
+    return;
+  }
+  if (protocol != "tcp" || space == std::string::npos) {
+    complain(section, "listen",
+             fmt::format("'{}' is not valid, valid is tcp ADDRESS:PORT", listen));
+    return;
+  }
+  const auto endpoint =
+      Endpoint::parse(std::string_view(listen).substr(listen.find_first_not_of(" \t", space)));
+  if (!endpoint) {
+    complain(section, "listen", endpoint.error().message);
+    return;
+  }
+  if (endpoint->port == 0) {
+    complain(section, "listen", "the port must be 1 to 65535");
+    return;
+  }
+  service.listen = *endpoint;
+  if (const ServiceSpec* other = loaded_.spec.find_service(Protocol::tcp, *endpoint)) {
+    complain(
+        section, "listen",
+        fmt::format("tcp {} belongs to [service {}] already", endpoint->to_string(), other->name));
+    return;
+  }
+  loaded_.spec.services.push_back(std::move(service));
+}
+
+void Resolver::warn_about_empty_pools() {
+  for (const PoolSpec& pool : loaded_.spec.pools) {
+    if (!pool.servers.empty()) continue;
+    const Section* section = config_.find("pool", pool.name);
+    loaded_.warnings.push_back(
+        fmt::format("{}:{}: [pool {}]: has no servers: connections to it will be refused",
+                    config_.path(), section->line(), pool.name));
+  }
+}
+
+}  // namespace
+
+std::span<const Kind> config_kinds() {
+  static const std::array kinds{
+      Kind{.name = "lbcore", .named = Kind::Named::never, .keys = kLbcoreKeys},
+      Kind{.name = "service", .named = Kind::Named::always, .keys = kServiceKeys},
+      Kind{.name = "pool", .named = Kind::Named::always, .keys = kPoolKeys},
+      Kind{.name = "server", .named = Kind::Named::always, .keys = kServerKeys},
+      config::kPairKind,
+      Kind{.name = "vrrp", .named = Kind::Named::always, .keys = {}, .foreign = true},
+  };
+  return kinds;
+}
+
+Result<Loaded> load_config(const std::string& path, const std::string& node) {
+  const auto config = config::load(path, node, config_kinds());
+  if (!config) return tl::unexpected(config.error());
+  auto loaded = Resolver(*config).resolve();
+  auto pair = config::read_pair(*config);
+  if (!pair) {
+    if (loaded) return tl::unexpected(pair.error());
+    return tl::unexpected(Error{loaded.error().message + '\n' + pair.error().message});
+  }
+  if (loaded) loaded->settings.pair = std::move(*pair);
+  return loaded;
+}
+
+std::vector<std::string> needs_restart(const Settings& running, const Settings& loaded) {
+  std::vector<std::string> keys;
+  if (running.workers != loaded.workers) keys.emplace_back("[lbcore] workers");
+  if (running.serving_lease != loaded.serving_lease) keys.emplace_back("[lbcore] serving_lease");
+  if (running.max_sessions != loaded.max_sessions) keys.emplace_back("[lbcore] max_sessions");
+  const auto link = [](const std::optional<config::Pair>& pair) {
+    return pair ? std::tuple(pair->own, pair->other, pair->key_file, pair->peer)
+                : std::tuple(Endpoint{}, Endpoint{}, std::string(), std::string());
+  };
+  if (link(running.pair) != link(loaded.pair)) keys.emplace_back("[pair]");
+  return keys;
+}
+
+uint32_t available_processors() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  return static_cast<uint32_t>(std::clamp<int64_t>(CPU_COUNT(&allowed), 1, kMaxWorkers));
+}
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,61 @@
+#include "lbcore/report.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+uint64_t milliseconds_since(TimePoint then, TimePoint now) {
+  if (then == TimePoint{}) return 0;
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - then).count());
+}
+
+void fill(const Counters& from, control::Counters& to) {
+  to.set_connections(from.connections.load(std::memory_order_relaxed));
+  to.set_active(from.active.load(std::memory_order_relaxed));
+  to.set_bytes_in(from.bytes_in.load(std::memory_order_relaxed));
+  to.set_bytes_out(from.bytes_out.load(std::memory_order_relaxed));
+  to.set_failed(from.failed.load(std::memory_order_relaxed));
+}
+
+void fill(const Server& from, TimePoint now, control::Server& to) {
+  const LiveServer& live = *from.live;
+  to.set_name(from.spec.name);
+  to.set_address(from.spec.address.to_string());
+  to.set_weight(from.spec.weight);
+  to.set_up(live.up.load(std::memory_order_relaxed));
+  to.set_check(live.last_result);
+  to.set_check_age_ms(milliseconds_since(live.last_result_at, now));
+  to.set_in_state_ms(milliseconds_since(live.in_state_since, now));
+  to.set_sessions(live.sessions.load(std::memory_order_relaxed));
+  fill(live.counters, *to.mutable_counters());
+}
+
+}  // namespace
+
+control::Service describe(const Service& service, const sticky::SessionStore& sessions,
+                          TimePoint now) {
+  const Pool& pool = *service.pool;
+  control::Service out;
+  auto& key = *out.mutable_key();
+  key.set_protocol(service.spec.protocol == Protocol::tcp ? control::PROTOCOL_TCP
+                                                          : control::PROTOCOL_UDP);
+  key.set_listen(service.spec.listen.to_string());
+  out.set_name(service.spec.name);
+  out.set_pool(service.spec.pool);
+  out.set_scheduler(std::string(balance::name(pool.spec.scheduler)));
+  if (const StickySpec& sticky = pool.spec.sticky; sticky.enabled()) {
+    out.set_sticky_seconds(static_cast<uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(sticky.timeout).count()));
+    out.set_sticky_prefix_length(static_cast<uint32_t>(
+        service.spec.listen.ip.is_v4() ? sticky.prefix_v4 : sticky.prefix_v6));
+  }
+  out.set_runtime(service.spec.runtime);
+  out.set_sessions(sessions.size(pool.id));
+  out.set_trouble(service.live->trouble);
+  fill(service.live->counters, *out.mutable_counters());
+  for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
+  return out;
+}
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,226 @@
+// Every line that an operator may read about lbcore's part of hapair.conf.
+#include "lbcore/config.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/files.h"
+#include "tests/unit/lbcore/model/specs.h"
+
+namespace hapair::lbcore {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  Result<Loaded> load(const std::string& text, const std::string& node = "lb1") {
+    hapair::test::write_file(path, text);
+    return load_config(path, node);
+  }
+  /// The error with the path taken out.
+  std::string error_of(const std::string& text) {
+    const auto loaded = load(text);
+    if (loaded) return "no error";
+    std::string message = loaded.error().message;
+    for (size_t at = 0; (at = message.find(path)) != std::string::npos;) {
+      message.replace(at, path.size(), "FILE");
+    }
+    return message;
+  }
+
+  hapair::test::TempDir dir;
+  std::string path = dir / "hapair.conf";
+};
+
+TEST_F(ConfigTest, AWholeFile) {
+  const auto loaded = load(
+      "[pair]\n"
+      "address@lb1 = 10.255.0.1:7400\n"
+      "address@lb2 = 10.255.0.2:7400\n"
+      "[vrrp main]\n"
+      "whatever = vrrpd reads this\n"
+      "[lbcore]\n"
+      "workers = 3\n"
+      "serving_lease = 200ms\n"
+      "drain_timeout = 1m\n"
+      "max_sessions = 5000\n"
+      "[service web]\n"
+      "listen = tcp 10.0.0.100:80\n"
+      "pool = web\n"
+      "[pool web]\n"
+      "scheduler = wrr\n"
+      "sticky = source/24 10m\n"
+      "check = http GET /health expect 200-399 interval 5s\n"
+      "connect_timeout = 500ms\n"
+      "[server web/b]\n"
+      "address = 10.0.1.12:8080\n"
+      "[server web/a]\n"
+      "address = 10.0.1.11:8080\n"
+      "weight@lb1 = 3\n"
+      "weight@lb2 = 4\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Settings& settings = loaded->settings;
+  EXPECT_EQ(settings.node, "lb1");
+  EXPECT_EQ(settings.workers, 3U);
+  EXPECT_EQ(settings.serving_lease, 200ms);
+  EXPECT_EQ(settings.drain_timeout, 1min);
+  EXPECT_EQ(settings.max_sessions, 5000U);
+  ASSERT_TRUE(settings.pair);
+  EXPECT_EQ(settings.pair->peer, "lb2");
+  ASSERT_EQ(loaded->spec.services.size(), 1U);
+  EXPECT_EQ(loaded->spec.services[0].listen, test::at("10.0.0.100:80"));
+  ASSERT_EQ(loaded->spec.pools.size(), 1U);
+  const PoolSpec& pool = loaded->spec.pools[0];
+  EXPECT_EQ(pool.scheduler, balance::Algorithm::wrr);
+  EXPECT_EQ(pool.sticky, (StickySpec{.timeout = 10min, .prefix_v4 = 24}));
+  EXPECT_EQ(pool.check.path, "/health");
+  EXPECT_EQ(pool.check.interval, 5s);
+  EXPECT_EQ(pool.connect_timeout, 500ms);
+  EXPECT_THAT(pool.servers, ElementsAre(test::server("b", "10.0.1.12:8080"),
+                                        test::server("a", "10.0.1.11:8080", 3)));
+  EXPECT_TRUE(validate(loaded->spec));
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+}
+
+TEST_F(ConfigTest, DefaultsOfAnEmptyFile) {
+  const auto loaded = load("");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.workers, available_processors());
+  EXPECT_EQ(loaded->settings.serving_lease, 500ms);
+  EXPECT_FALSE(loaded->settings.pair);
+  EXPECT_EQ(loaded->spec, Spec{});
+}
+
+TEST_F(ConfigTest, AutoMeansOneWorkerPerProcessor) {
+  EXPECT_EQ(load("[lbcore]\nworkers = auto\n")->settings.workers, available_processors());
+}
+
+TEST_F(ConfigTest, APoolWithoutServersIsAWarning) {
+  const auto loaded = load("\n[pool web]\n");
+  ASSERT_TRUE(loaded);
+  EXPECT_THAT(
+      loaded->warnings,
+      ElementsAre(path + ":2: [pool web]: has no servers: connections to it will be refused"));
+}
+
+TEST_F(ConfigTest, EveryMistakeOfAFileIsListed) {
+  EXPECT_EQ(error_of("[pool web]\n"
+                     "sticky = sometimes\n"
+                     "[service web]\n"
+                     "listen = udp 10.0.0.100:80\n"
+                     "pool = wep\n"),
+            "FILE:2: [pool web]: sticky: 'sometimes' is not known; valid: none, or source/PREFIX "
+            "TIMEOUT as in source/32 10m\n"
+            "FILE:5: [service web]: pool: there is no [pool wep]\n"
+            "FILE:4: [service web]: listen: udp is not offered yet: tcp is");
+}
+
+struct Mistake {
+  const char* name;
+  const char* text;
+  const char* error;
+};
+
+class ConfigMistake : public ConfigTest, public ::testing::WithParamInterface<Mistake> {};
+
+TEST_P(ConfigMistake, IsNamedWithItsLine) {
+  EXPECT_EQ(error_of(GetParam().text), GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ConfigMistake,
+    ::testing::Values(
+        Mistake{"workers_word", "[lbcore]\nworkers = many\n",
+                "FILE:2: [lbcore]: workers: 'many' is not valid, valid are auto and 1 to 256"},
+        Mistake{"workers_none", "[lbcore]\nworkers = 0\n",
+                "FILE:2: [lbcore]: workers: '0' is not valid, valid are auto and 1 to 256"},
+        Mistake{"workers_too_many", "[lbcore]\nworkers = 257\n",
+                "FILE:2: [lbcore]: workers: '257' is not valid, valid are auto and 1 to 256"},
+        Mistake{"lease_short", "[lbcore]\nserving_lease = 10ms\n",
+                "FILE:2: [lbcore]: serving_lease: 10ms is out of range; valid: 50ms to 10s"},
+        Mistake{"sessions", "[lbcore]\nmax_sessions = 0\n",
+                "FILE:2: [lbcore]: max_sessions: 0 is out of range; valid: 1 to 16777216"},
+        Mistake{"http", "[pool p]\n[service web]\nlisten = http 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: listen: http is not offered yet: tcp is"},
+        Mistake{"https", "[pool p]\n[service web]\nlisten = https 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: listen: https is not offered yet: tcp is"},
+        Mistake{"tls", "[pool p]\n[service web]\nlisten = tls 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: listen: tls is not offered yet: tcp is"},
+        Mistake{"protocol", "[pool p]\n[service web]\nlisten = sctp 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: listen: 'sctp 10.0.0.1:80' is not valid, valid is tcp "
+                "ADDRESS:PORT"},
+        Mistake{"no_protocol", "[pool p]\n[service web]\nlisten = 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: listen: '10.0.0.1:80' is not valid, valid is tcp "
+                "ADDRESS:PORT"},
+        Mistake{"only_protocol", "[pool p]\n[service web]\nlisten = tcp\npool = p\n",
+                "FILE:3: [service web]: listen: 'tcp' is not valid, valid is tcp ADDRESS:PORT"},
+        Mistake{"listen_port", "[pool p]\n[service web]\nlisten = tcp 10.0.0.1:0\npool = p\n",
+                "FILE:3: [service web]: listen: the port must be 1 to 65535"},
+        Mistake{"listen_twice",
+                "[pool p]\n[service a]\nlisten = tcp 10.0.0.1:80\npool = p\n"
+                "[service b]\nlisten = tcp 10.0.0.1:80\npool = p\n",
+                "FILE:6: [service b]: listen: tcp 10.0.0.1:80 belongs to [service a] already"},
+        Mistake{"unknown_pool", "[service web]\nlisten = tcp 10.0.0.1:80\npool = p\n",
+                "FILE:3: [service web]: pool: there is no [pool p]"},
+        Mistake{"server_without_pool", "[server web/a]\naddress = 10.0.0.1:80\n",
+                "FILE:1: [server web/a]: there is no [pool web]"},
+        Mistake{"server_name", "[pool web]\n[server web]\naddress = 10.0.0.1:80\n",
+                "FILE:2: [server web]: 'web' is not a name of a server, valid is POOL/NAME"},
+        Mistake{"server_half_name", "[pool web]\n[server web/]\naddress = 10.0.0.1:80\n",
+                "FILE:2: [server web/]: 'web/' is not a name of a server, valid is POOL/NAME"},
+        Mistake{"server_port", "[pool web]\n[server web/a]\naddress = 10.0.0.1:0\n",
+                "FILE:3: [server web/a]: address: the port must be 1 to 65535"},
+        Mistake{"server_anywhere", "[pool web]\n[server web/a]\naddress = 0.0.0.0:80\n",
+                "FILE:3: [server web/a]: address: 0.0.0.0 is not an address of one server"},
+        Mistake{"server_everywhere", "[pool web]\n[server web/a]\naddress = 224.0.0.1:80\n",
+                "FILE:3: [server web/a]: address: 224.0.0.1 is not an address of one server"},
+        Mistake{"server_twice",
+                "[pool web]\n[server web/a]\naddress = 10.0.0.1:80\n"
+                "[server web/b]\naddress = 10.0.0.1:80\n",
+                "FILE:5: [server web/b]: address: 10.0.0.1:80 is already [server web/a]"},
+        Mistake{"weight", "[pool web]\n[server web/a]\naddress = 10.0.0.1:80\nweight = -1\n",
+                "FILE:4: [server web/a]: weight: -1 is out of range; valid: 0 to 2147483647"},
+        Mistake{"scheduler", "[pool web]\nscheduler = fastest\n",
+                "FILE:2: [pool web]: scheduler: 'fastest' is not known here; valid: rr, wrr, lc, "
+                "wlc, sh"},
+        Mistake{"connect_timeout", "[pool web]\nconnect_timeout = 1ms\n",
+                "FILE:2: [pool web]: connect_timeout: 1ms is out of range; valid: 10ms to 1m"},
+        Mistake{
+            "sticky", "[pool web]\nsticky = source/33x 10m\n",
+            "FILE:2: [pool web]: sticky: 'source/33x': the prefix length must be 1 to 32 (IPv4) "
+            "or 1 to 128 (IPv6)"},
+        Mistake{"status_listen", "[lbcore]\nstatus_listen = 127.0.0.1:7480\n",
+                "FILE:2: [lbcore]: status_listen: unknown key; valid: workers, serving_lease, "
+                "drain_timeout, max_sessions"},
+        Mistake{"lonely_pair", "[pair]\naddress = 10.0.0.1:7400\n",
+                "FILE:2: [pair]: address: a pair has two nodes: write address@ONE and "
+                "address@OTHER"}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+TEST_F(ConfigTest, AnUnreadableFile) {
+  const auto loaded = load_config(dir / "none.conf", "lb1");
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message, ::testing::HasSubstr("No such file"));
+}
+
+TEST_F(ConfigTest, AFolderIsNoFile) {
+  const auto loaded = load_config(dir.path(), "lb1");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message, dir.path() + ": cannot be read");
+}
+
+TEST_F(ConfigTest, WhatWaitsForARestart) {
+  const auto before = load("");
+  EXPECT_THAT(needs_restart(before->settings, before->settings), IsEmpty());
+  const auto after = load(
+      "[lbcore]\nworkers = 200\nserving_lease = 1s\nmax_sessions = 7\ndrain_timeout = 1s\n"
+      "[pair]\naddress@lb1 = 10.255.0.1:7400\naddress@lb2 = 10.255.0.2:7400\n");
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_THAT(
+      needs_restart(before->settings, after->settings),
+      ElementsAre("[lbcore] workers", "[lbcore] serving_lease", "[lbcore] max_sessions", "[pair]"));
+}
+
+}  // namespace
+}  // namespace hapair::lbcore
