@@ -1,5 +1,8 @@
 // The status for programs; keys are documented in pairadm(8) and keep their order.
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "tools/pairadm/json.h"
 #include "tools/pairadm/listing.h"
@@ -9,16 +12,27 @@ namespace hapair::pairadm {
 
 namespace {
 
-Json router_json(const role::Router& router) {
-  return Json{{"name", router.name()},
-              {"state", state_text(router.state())},
-              {"in_state_ms", router.in_state_ms()},
-              {"reason", router.reason()},
-              {"addresses", std::vector(router.addresses().begin(), router.addresses().end())},
-              {"interface", router.interface()},
-              {"vrid", router.vrid()},
-              {"priority", router.priority()},
-              {"other_router", router.peer()}};
+Json router_json(const role::Router& router, const std::vector<control::VrrpRouter>& details) {
+  Json json{{"name", router.name()},
+            {"state", state_text(router.state())},
+            {"in_state_ms", router.in_state_ms()},
+            {"reason", router.reason()},
+            {"addresses", std::vector(router.addresses().begin(), router.addresses().end())},
+            {"interface", router.interface()},
+            {"vrid", router.vrid()},
+            {"priority", router.priority()},
+            {"other_router", router.peer()}};
+  for (const auto& detail : details) {
+    if (detail.router().name() != router.name()) continue;
+    json["advert_interval_us"] = detail.advert_interval_us();
+    json["transitions"] = detail.transitions();
+    json["sent"] = detail.sent();
+    json["received"] = detail.received();
+    json["refused"] =
+        std::map<std::string, uint64_t>(detail.refused().begin(), detail.refused().end());
+    json["history"] = std::vector(detail.history().begin(), detail.history().end());
+  }
+  return json;
 }
 
 Json sync_json(const control::Sync& sync) {
@@ -37,7 +51,8 @@ Json node_json(const NodeView& node) {
   json["vrrpd"] = node.vrrpd;
   json["lbcore"] = node.lbcore;
   json["routers"] = Json::array();
-  for (const auto& router : node.routers) json["routers"].push_back(router_json(router));
+  for (const auto& router : node.routers)
+    json["routers"].push_back(router_json(router, node.details));
   json["sync"] = node.sync ? sync_json(*node.sync) : Json(nullptr);
   json["services"] = Json::array();
   for (const auto& service : node.services) json["services"].push_back(service_json(service));

@@ -1,8 +1,11 @@
 // The status for people: the summary, a block per node, the problems.
 #include <algorithm>
+#include <chrono>
+#include <map>
 
 #include <fmt/format.h>
 
+#include "common/units.h"
 #include "tools/pairadm/human.h"
 #include "tools/pairadm/status_view.h"
 
@@ -20,6 +23,23 @@ std::string router_text(const role::Router& router) {
                           : fmt::format("{}", fmt::join(router.addresses(), ", ")),
                       router.interface(), router.vrid(), router.priority());
   if (!router.peer().empty()) text += fmt::format("    other router: {}\n", router.peer());
+  return text;
+}
+
+/// Counters, and how the router came here: the current state is told already.
+std::string details_text(const control::VrrpRouter& router) {
+  constexpr int kEarlier = 3;
+  std::string text =
+      fmt::format("    advertisements: every {}, {} sent, {} received",
+                  format_duration(std::chrono::microseconds(router.advert_interval_us())),
+                  with_commas(router.sent()), with_commas(router.received()));
+  const std::map<std::string, uint64_t> refused(router.refused().begin(), router.refused().end());
+  for (const auto& [reason, times] : refused)
+    if (times > 0) text += fmt::format(", {} refused ({})", with_commas(times), reason);
+  text += '\n';
+  const int newest = router.history_size() - 1;
+  for (int at = newest - 1; at >= 0 && at >= newest - kEarlier; --at)
+    text += fmt::format("    earlier: {}\n", router.history(at));
   return text;
 }
 
@@ -78,7 +98,11 @@ std::string node_block(const NodeView& node) {
   if (!node.known && !node.own) return text;
   if (node.known) text += fmt::format("  hapair {}, up {}\n", node.version, age(node.uptime_ms));
   text += fmt::format("  vrrpd: {}\n  lbcore: {}\n", node.vrrpd, node.lbcore);
-  for (const auto& router : node.routers) text += router_text(router);
+  for (const auto& router : node.routers) {
+    text += router_text(router);
+    for (const auto& detail : node.details)
+      if (detail.router().name() == router.name()) text += details_text(detail);
+  }
   if (node.sync) text += sync_text(*node.sync);
   for (const auto& service : node.services) text += service_block(service);
   return text;

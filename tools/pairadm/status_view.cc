@@ -49,6 +49,7 @@ NodeView own_view(const Answers& answers) {
     view.name = vrrp->node();
     if (!node) view.version = vrrp->version();
     if (!node) view.uptime_ms = vrrp->uptime_ms();
+    view.details = copied(vrrp->routers());
     view.routers.clear();
     for (const auto& each : vrrp->routers()) view.routers.push_back(each.router());
   }

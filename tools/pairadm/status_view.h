@@ -48,7 +48,8 @@ struct NodeView {
   std::string vrrpd;   // "running", "no answer", or what is wrong with it
   std::string lbcore;  // likewise
   std::vector<role::Router> routers;
-  std::optional<control::Sync> sync;  // absent when lbcore did not say
+  std::vector<control::VrrpRouter> details;  // of the same routers, as vrrpd itself told us
+  std::optional<control::Sync> sync;         // absent when lbcore did not say
   std::vector<control::Service> services;
 };
 

@@ -87,6 +87,15 @@ struct Pair {
     vrrp.set_lbcore_serving(true);
     *vrrp.add_routers()->mutable_router() = own.routers(0);
     vrrp.mutable_routers(0)->mutable_router()->set_peer("10.0.0.2 priority 100, heard 8ms ago");
+    auto* detail = vrrp.mutable_routers(0);
+    detail->set_advert_interval_us(10'000);
+    detail->set_transitions(3);
+    detail->set_sent(27'432'000);
+    detail->set_received(12);
+    (*detail->mutable_refused())["checksum"] = 3;
+    (*detail->mutable_refused())["ttl"] = 0;
+    detail->add_history("Initialize -> Backup (listens for an Active) 864000s ago");
+    detail->add_history("Backup -> Active (no advertisement for 36ms) 274320s ago");
     answers.vrrpd.said = vrrp;
   }
 
@@ -127,6 +136,8 @@ lb1 (this node)
   router main: Active for 3d 04:12, because no advertisement for 36ms
     10.0.0.100/24 on eth0, vrid 51, priority 150
     other router: 10.0.0.2 priority 100, heard 8ms ago
+    advertisements: every 10ms, 27,432,000 sent, 12 received, 3 refused (checksum)
+    earlier: Initialize -> Backup (listens for an Active) 864000s ago
   sync: synced with lb2 10.255.0.2:7400, 12,345 sessions, lag 0 changes, 0 ms
   service web: TCP 10.0.0.100:80, wlc, sticky /32 600 s, servers 3/3 up, 120 connections, 12,345 sessions
 
@@ -239,6 +250,8 @@ lb1 (this node)
   router main: Active for 3d 04:12, because no advertisement for 36ms
     10.0.0.100/24 on eth0, vrid 51, priority 150
     other router: 10.0.0.2 priority 100, heard 8ms ago
+    advertisements: every 10ms, 27,432,000 sent, 12 received, 3 refused (checksum)
+    earlier: Initialize -> Backup (listens for an Active) 864000s ago
 
 problems:
   - lbcore is not running (no socket at /run/hapair/lbcore.sock)
@@ -493,7 +506,19 @@ TEST(Status, Json) {
           "interface": "eth0",
           "vrid": 51,
           "priority": 150,
-          "other_router": "10.0.0.2 priority 100, heard 8ms ago"
+          "other_router": "10.0.0.2 priority 100, heard 8ms ago",
+          "advert_interval_us": 10000,
+          "transitions": 3,
+          "sent": 27432000,
+          "received": 12,
+          "refused": {
+            "checksum": 3,
+            "ttl": 0
+          },
+          "history": [
+            "Initialize -> Backup (listens for an Active) 864000s ago",
+            "Backup -> Active (no advertisement for 36ms) 274320s ago"
+          ]
         }
       ],
       "sync": {
