@@ -3,8 +3,8 @@
 //
 // Entries never move, and their slots are 32-bit numbers, so that links between them cost 4 bytes.
 // The index is a linear hash table: it grows by one bucket per new entry, so no call ever pays for
-// rehashing the whole table (100 ms at a million entries, under a lock that workers wait for).
-// Clients choose the keys, so the hash is keyed.
+// rehashing the whole table (tens of milliseconds at a million entries, under a lock that workers
+// wait for). Clients choose the keys, so the hash is keyed.
 #pragma once
 
 #include <array>
