@@ -139,7 +139,8 @@ inline bool run_until(EventLoop& loop, const std::function<bool()>& condition) {
   return true;
 }
 
-/// No descriptor can be opened while this lives.
+/// No descriptor can be opened while this lives. Let what is tested run once before: UBSan needs a
+/// descriptor when it meets a type for the first time.
 class NoMoreDescriptors {
  public:
   NoMoreDescriptors() {

@@ -150,10 +150,15 @@ TEST_F(MonitorTest, OurOwnTroubleDoesNotCountAgainstTheServer) {
 TEST_F(MonitorTest, WithoutDescriptorsNothingIsSettled) {
   BoundSocket socket;
   socket.listen();
+  BoundSocket other;
+  other.listen();
   const auto a = live(0, socket.at());
+  const auto b = live(1, other.at());
+  configure("tcp interval 10ms", {b});
+  EXPECT_TRUE(run_until(loop_, [&] { return monitor_->settled(); }));
   {
     const NoMoreDescriptors full;
-    configure("tcp interval 10ms", {a});
+    configure("tcp interval 10ms", {b, a});
   }
   EXPECT_FALSE(monitor_->settled());
   EXPECT_FALSE(a->up);

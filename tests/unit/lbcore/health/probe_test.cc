@@ -200,6 +200,11 @@ TEST_F(ProbeTest, WithoutADescriptorItIsNotTheServersFault) {
   std::optional<ProbeResult> result;
   const auto probe = make_probe(loop_, closer_, socket.at(), parse_check(kTcp).value(),
                                 [&](const ProbeResult& found) { result = found; });
+  probe->start();
+  EXPECT_TRUE(run_until(loop_, [&] { return result.has_value(); }));
+  EXPECT_TRUE(result->passed());
+
+  result.reset();
   {
     const NoMoreDescriptors full;
     probe->start();
