@@ -1,7 +1,6 @@
 #include "lbcore/sticky/session_store.h"
 
 #include <algorithm>
-#include <cassert>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -80,10 +79,9 @@ void SessionStore::put(PoolId pool, const IpAddress& client, ServerId server, Ti
     PoolTable* const sticky = table(pool);
     if (sticky == nullptr) return;
     const std::lock_guard lock(sticky->mutex);
-    if (!sticky->table.knows(server)) {
-      assert(false && "put: a server of a topology that configure() has not seen");
-      return;
-    }
+    // A worker that still routes by an older topology may name a server that this table never met
+    // (stickiness was switched off and on in between). Without its address there is no digest.
+    if (!sticky->table.knows(server)) return;
     const auto put = sticky->table.put(sticky->key_of(client), server, now);
     if (put.evicted) wake = list_change(pool, *put.evicted, true);
     if (put.changed) wake = list_change(pool, put.session, false) || wake;

@@ -52,8 +52,8 @@ class SessionStore {
 
   // Any thread. A pool that is not sticky has no sessions: nothing found, nothing kept.
   std::optional<ServerId> use(PoolId pool, const IpAddress& client, TimePoint now);
-  /// `server` must be in a topology that `configure` has seen. Two workers may put one client at
-  /// the same time: the later one stays.
+  /// Of a server that no topology since this pool became sticky had, nothing is kept. Two workers
+  /// may put one client at the same time: the later one stays.
   void put(PoolId pool, const IpAddress& client, ServerId server, TimePoint now);
   void forget_server(PoolId pool, ServerId server, TimePoint now);
 

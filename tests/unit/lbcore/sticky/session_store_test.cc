@@ -171,6 +171,13 @@ TEST_F(SessionStoreTest, MergesSessionsOfServersThatOnlyThePeerKnows) {
       << "a number that means nothing";
 }
 
+// A worker that still routes by an older topology.
+TEST_F(SessionStoreTest, AServerThatThePoolNeverHadGetsNoSession) {
+  store.put(kWeb, client(1), 5, kStart);
+  EXPECT_EQ(store.use(kWeb, client(1), kStart), std::nullopt);
+  EXPECT_EQ(take(), "");
+}
+
 TEST_F(SessionStoreTest, AReloadKeepsTheSessionsOfPoolsThatStay) {
   store.put(kWeb, client(1), 0, kStart);
   store.put(kMail, client(1), 10, kStart);
