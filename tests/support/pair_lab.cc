@@ -18,7 +18,7 @@ namespace {
 
 // Any 64 hex digits do: the two nodes only have to agree.
 constexpr std::string_view kKey =
-    "6d6f6f6e6c6967687420627269646765206f76657220717569657420776174\n";
+    "6d6f6f6e6c6967687420627269646765206f7665722071756965742077617465\n";
 
 }  // namespace
 
