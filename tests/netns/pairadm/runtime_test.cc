@@ -1,0 +1,227 @@
+// The whole way of a command: pairadm -> lbcore -> traffic. One node with a balancer whose file has
+// no more than the lab's own service; everything under test is made at run time.
+#include <algorithm>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/pair_lab.h"
+#include "tests/support/root_test.h"
+#include "tests/support/wait.h"
+
+namespace hapair::test {
+namespace {
+
+constexpr const char* kService = "10.0.0.1:8000";  // lb1's own address: no VIP is needed here
+constexpr const char* kUrl = "http://10.0.0.1:8000";
+
+std::vector<std::string> words(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> out;
+  for (std::string word; stream >> word;) out.push_back(word);
+  return out;
+}
+
+class Runtime : public RootTest {
+ protected:
+  void SetUp() override {
+    RootTest::SetUp();
+    if (IsSkipped() || HasFailure()) return;
+    lab_.emplace(PairLab::Options{.servers = 3, .with_vrrpd = false});
+    lab_->start_lbcore("lb1");
+    ASSERT_TRUE(eventually(
+        10s, [&] { return pairadm("-L").ok(); }, "lbcore answers"));
+  }
+
+  Finished pairadm(const std::string& line) { return lab_->pairadm("lb1", words(line)); }
+
+  /// Fails the test unless the command succeeds in silence.
+  void does(const std::string& line) {
+    const Finished done = pairadm(line);
+    EXPECT_EQ(done.exit.code, 0) << line << ": " << done.err;
+    EXPECT_EQ(done.out + done.err, "") << line;
+  }
+
+  void refuses(const std::string& line, int code, const std::string& message) {
+    const Finished done = pairadm(line);
+    EXPECT_EQ(done.exit.code, code) << line;
+    EXPECT_EQ(done.err, "pairadm: " + message + "\n") << line;
+    EXPECT_EQ(done.out, "") << line;
+  }
+
+  nlohmann::json service() {
+    const Finished listed = pairadm(std::string("-L --json -t ") + kService);
+    EXPECT_EQ(listed.exit.code, 0) << listed.err;
+    return nlohmann::json::parse(listed.out).at("services").at(0);
+  }
+
+  testing::AssertionResult wait_up(size_t servers) {
+    return eventually(
+        5s,
+        [&] {
+          const auto all = service().at("servers");
+          return static_cast<size_t>(std::ranges::count_if(all, [](const auto& server) {
+                   return server.at("up").template get<bool>();
+                 })) == servers;
+        },
+        [&] { return service().dump(2); });
+  }
+
+  /// The body of one request over a connection of its own; empty when it failed.
+  std::string fetch(const std::string& path = "/") {
+    return lab_->client().try_exec({"curl", "-s", "-f", "--max-time", "3", kUrl + path}).out;
+  }
+
+  std::optional<PairLab> lab_;
+};
+
+TEST_F(Runtime, AddedServiceServesAndDeletedOneDoesNot) {
+  does("-A -t 10.0.0.1:8000 -s rr");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.12:8080 -w 3");
+  ASSERT_TRUE(wait_up(2));
+  std::string answers;
+  for (int i = 0; i < 4; ++i) answers += fetch();
+  EXPECT_NE(answers.find("s1 for"), std::string::npos) << answers;
+  EXPECT_NE(answers.find("s2 for"), std::string::npos) << answers;
+  EXPECT_EQ(answers.find("s3 for"), std::string::npos) << answers;
+
+  EXPECT_EQ(pairadm("-Ln -t 10.0.0.1:8000").out,
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "TCP  10.0.0.1:8000 rr\n"
+            "  -> 10.0.1.11:8080               Proxy   1      0          0         \n"
+            "  -> 10.0.1.12:8080               Proxy   3      0          0         \n");
+  const std::string whole = pairadm("-Ln").out;
+  EXPECT_TRUE(whole.starts_with("hapair " HAPAIR_VERSION " (sessions=0)\nProt ")) << whole;
+  EXPECT_LT(whole.find("TCP  10.0.0.1:8000 rr\n"),
+            whole.find("TCP  10.0.0.100:80 rr persistent 600\n"));
+  const auto json = service();
+  EXPECT_EQ(json.at("name"), "tcp-10.0.0.1:8000");
+  EXPECT_EQ(json.at("runtime"), true);
+  EXPECT_EQ(json.at("counters").at("connections"), 4);
+
+  does("-D -t 10.0.0.1:8000");
+  EXPECT_EQ(fetch(), "");
+  EXPECT_EQ(pairadm("-Ln -t 10.0.0.1:8000").exit.code, 1);
+}
+
+TEST_F(Runtime, RefusalsNameTheThingAndTheReason) {
+  does("-A -t 10.0.0.1:8000");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  refuses("-A -t 10.0.0.1:8000", 255,
+          "Service already exists: TCP 10.0.0.1:8000 (tcp-10.0.0.1:8000)");
+  refuses("-A -t 10.0.0.100:80", 255, "Service already exists: TCP 10.0.0.100:80 (web)");
+  refuses("-E -t 10.0.0.1:8001 -s rr", 255, "No such service: TCP 10.0.0.1:8001");
+  refuses("-D -t 10.0.0.1:8001", 255, "No such service: TCP 10.0.0.1:8001");
+  refuses("-L -t 10.0.0.1:8001", 1, "No such service: TCP 10.0.0.1:8001");
+  refuses("-a -t 10.0.0.1:8001 -r 10.0.1.11", 255, "Service not defined: TCP 10.0.0.1:8001");
+  refuses("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080", 255,
+          "Destination already exists: 10.0.1.11:8080 of TCP 10.0.0.1:8000 (10.0.1.11:8080)");
+  refuses("-e -t 10.0.0.1:8000 -r 10.0.1.12:8080 -w 1", 255,
+          "No such destination: 10.0.1.12:8080 of TCP 10.0.0.1:8000");
+  refuses("-d -t 10.0.0.1:8000 -r 10.0.1.12:8080", 255,
+          "No such destination: 10.0.1.12:8080 of TCP 10.0.0.1:8000");
+  refuses("-a -t 10.0.0.1:8000 -r 10.0.1.12 -m", 2,
+          "forwarding method masq needs the kernel data path, not built yet; proxy is offered");
+  EXPECT_EQ(pairadm("-A -t 10.0.0.1:8002 -s frob").exit.code, 2);
+  EXPECT_EQ(pairadm("-L -t 10.0.0.1:8002").exit.code, 1)
+      << "a refused command leaves nothing behind";
+}
+
+TEST_F(Runtime, OccupiedPortIsRefusedAndNothingChanges) {
+  const Process occupant({.argv = {"python3", "-m", "http.server", "8000", "--bind", "10.0.0.1"},
+                          .in = &lab_->node("lb1").inside});
+  ASSERT_TRUE(eventually(
+      10s, [&] { return !fetch().empty(); }, "something else listens"));
+  const std::string before = pairadm("-Ln").out;
+  const Finished done = pairadm("-A -t 10.0.0.1:8000");
+  EXPECT_EQ(done.exit.code, 255);
+  EXPECT_NE(done.err.find("10.0.0.1:8000"), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find("in use"), std::string::npos) << done.err;
+  EXPECT_EQ(pairadm("-Ln").out, before);
+}
+
+TEST_F(Runtime, EditsDropNothing) {
+  does("-A -t 10.0.0.1:8000 -s wrr");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.12:8080");
+  ASSERT_TRUE(wait_up(2));
+
+  // One request that is open all the while, and many that come and go.
+  Process open_one(
+      {.argv = {"curl", "-s", "-f", "--max-time", "20", std::string(kUrl) + "/slow?ms=4000"},
+       .in = &lab_->client()});
+  ASSERT_TRUE(eventually(
+      3s, [&] { return service().at("counters").at("active") == 1; }, "the request is open"));
+  constexpr int kRequests = 400;
+  Process many({.argv = {"curl", "-s", "-f", "--max-time", "20", "-H", "Connection: close", "-o",
+                         "/dev/null", "-w", "%{http_code}\\n",
+                         kUrl + ("/slow?ms=5&n=[1-" + std::to_string(kRequests) + "]")},
+                .in = &lab_->client()});
+  int edits = 0;
+  while (many.running()) {
+    ++edits;
+    does("-e -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w " + std::to_string(edits % 4));
+    does(std::string("-E -t 10.0.0.1:8000 -s ") + (edits % 2 == 0 ? "wlc" : "wrr"));
+    does("-a -t 10.0.0.1:8000 -r 10.0.1.13:8080");
+    does("-d -t 10.0.0.1:8000 -r 10.0.1.13:8080");
+    does("-A -t 10.0.0.1:8001");
+    does("-D -t 10.0.0.1:8001");
+  }
+  EXPECT_GE(edits, 5);
+  const std::string codes = many.out();
+  EXPECT_EQ(std::ranges::count(codes, '\n'), kRequests);
+  EXPECT_EQ(codes.find_first_not_of("20\n"), std::string::npos) << codes;
+  ASSERT_TRUE(open_one.wait(10s));
+  EXPECT_TRUE(open_one.out().starts_with("s")) << open_one.out() << open_one.err();
+}
+
+TEST_F(Runtime, WeightZeroDrainsAndKeepsTheOpenConnection) {
+  does("-A -t 10.0.0.1:8000 -s rr");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(wait_up(1));
+  Process open_one(
+      {.argv = {"curl", "-s", "-f", "--max-time", "10", std::string(kUrl) + "/slow?ms=1500"},
+       .in = &lab_->client()});
+  ASSERT_TRUE(eventually(
+      3s, [&] { return service().at("counters").at("active") == 1; }, "the request is open"));
+  does("-e -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w 0");
+  EXPECT_EQ(fetch(), "") << "no server takes new connections";
+  does("-d -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(open_one.wait(10s));
+  EXPECT_TRUE(open_one.out().starts_with("s1 for")) << open_one.out();
+}
+
+TEST_F(Runtime, StickyClientKeepsItsServer) {
+  does("-A -t 10.0.0.1:8000 -s rr -p 60 -M 255.255.255.0");
+  for (const char* server : {"10.0.1.11", "10.0.1.12", "10.0.1.13"})
+    does(std::string("-a -t 10.0.0.1:8000 -r ") + server + ":8080");
+  ASSERT_TRUE(wait_up(3));
+  const std::string first = fetch();
+  ASSERT_NE(first, "");
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(fetch(), first);
+  EXPECT_EQ(service().at("sessions"), 1);
+  const std::string listed = pairadm("-Ln --persistent-conn -t 10.0.0.1:8000").out;
+  EXPECT_NE(listed.find("TCP  10.0.0.1:8000 rr persistent 60 mask 255.255.255.0\n"),
+            std::string::npos);
+  EXPECT_NE(listed.find(" 1         1           0          0         \n"), std::string::npos)
+      << listed;
+}
+
+TEST_F(Runtime, ClearLeavesNothing) {
+  does("-A -t 10.0.0.1:8000");
+  does("-C");
+  EXPECT_EQ(pairadm("-Ln").out,
+            "hapair " HAPAIR_VERSION
+            " (sessions=0)\n"
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
+}
+
+}  // namespace
+}  // namespace hapair::test
