@@ -12,7 +12,8 @@ namespace {
 void pick(benchmark::State& state, Algorithm algorithm) {
   std::vector<Candidate> candidates;
   for (uint32_t i = 0; i < static_cast<uint32_t>(state.range(0)); ++i) {
-    candidates.push_back({.weight = 1 + i % 5, .active = 0, .usable = true, .token = i * 7919U});
+    candidates.push_back(
+        {.weight = 1 + i % 5, .active = 0, .usable = true, .token = uint64_t{i} * 7919});
   }
   const auto scheduler = make_scheduler(algorithm);
   uint64_t source = 0;
