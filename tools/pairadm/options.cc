@@ -27,7 +27,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::persistent, 'p', "persistent", "[SECONDS]", "sticky sessions: idle timeout, 360 when left out; 0 with -E: none", {}},
     {Opt::netmask, 'M', "netmask", "MASK", "clients of one network share a session (IPv6: a prefix length)", {}},
     {Opt::real_server, 'r', "real-server", "ADDRESS[:PORT]", "the server; without a port, the service's", {}},
-    {Opt::weight, 'w', "weight", "WEIGHT", "share of new connections, 0 for none; a new server has 1", {}},
+    {Opt::weight, 'w', "weight", "WEIGHT", "share of new clients, 0 for none; a new server has 1", {}},
     {Opt::gatewaying, 'g', "gatewaying", "", {}, {}},
     {Opt::ipip, 'i', "ipip", "", {}, {}},
     {Opt::masquerading, 'm', "masquerading", "", {}, {}},

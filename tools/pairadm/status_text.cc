@@ -56,13 +56,13 @@ std::string sync_text(const control::Sync& sync) {
   return text;
 }
 
-/// Only servers that need a word: down, or taking no new connections.
+/// Only servers that need a word: down, or taking no new clients.
 std::string server_text(const control::Server& server) {
   std::string text = fmt::format("    {} {} for {}", server.address(), server.up() ? "up" : "down",
                                  age(server.in_state_ms()));
   if (server.weight() == 0)
-    text += fmt::format(", weight 0: no new connections, {} open",
-                        with_commas(server.counters().active()));
+    text +=
+        fmt::format(", weight 0: no new clients, {} open", with_commas(server.counters().active()));
   if (!server.up() && server.check().empty()) text += ", no check result yet";
   if (!server.up() && !server.check().empty())
     text += fmt::format(", {} ({} ago)", server.check(), age(server.check_age_ms()));

@@ -206,6 +206,16 @@ TEST_F(Runtime, StickyClientKeepsItsServer) {
   ASSERT_NE(first, "");
   for (int i = 0; i < 6; ++i) EXPECT_EQ(fetch(), first);
   EXPECT_EQ(service().at("sessions"), 1);
+  // Taken out for new clients: this one keeps it.
+  const std::string own = std::string("10.0.1.1") + first.at(1) + ":8080";
+  does("-e -t 10.0.0.1:8000 -w 0 -r " + own);
+  EXPECT_EQ(fetch(), first);
+  does("-e -t 10.0.0.1:8000 -w 1 -r " + own);
+  does("-d -t 10.0.0.1:8000 -r " + own);
+  const std::string second = fetch();
+  EXPECT_NE(second, first) << "deleted: the session is gone with it";
+  EXPECT_NE(second, "");
+  EXPECT_EQ(service().at("sessions"), 1);
   const std::string listed = pairadm("-Ln --persistent-conn -t 10.0.0.1:8000").out;
   EXPECT_NE(listed.find("TCP  10.0.0.1:8000 rr persistent 60 mask 255.255.255.0\n"),
             std::string::npos);

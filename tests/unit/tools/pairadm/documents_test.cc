@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/process.h"
 #include "tools/pairadm/options.h"
 
 namespace hapair::pairadm {
@@ -95,6 +96,29 @@ TEST(ManPage, DescribesNothingElse) {
   }
   for (const std::string& item : items(read(PAIRADM_MAN)))
     EXPECT_TRUE(known.contains(item)) << item;
+}
+
+/// What the completion offers for the last word of a command line.
+std::string completed(const std::string& line, const std::string& last) {
+  const std::string script = fmt::format(
+      "source {}; COMP_WORDS=(pairadm {} '{}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _pairadm; "
+      "echo -n \"${{COMPREPLY[*]}}\"",
+      PAIRADM_COMPLETION, line, last);
+  const auto done = test::run_program({.argv = {"bash", "--norc", "-c", script}});
+  EXPECT_EQ(done.err, "") << line;
+  return done.out;
+}
+
+TEST(Completion, FollowsTheCommand) {
+  EXPECT_EQ(completed("", "--add-s"), "--add-service --add-server");
+  EXPECT_EQ(completed("", "sta"), "status");
+  EXPECT_EQ(completed("-A -t 192.0.2.10:80", "--s"), "--scheduler");
+  EXPECT_EQ(completed("-A -t 192.0.2.10:80 -s", "w"), "wrr wlc");
+  EXPECT_EQ(completed("-a -t 192.0.2.10:80", "--r"), "--real-server --run-dir");
+  EXPECT_EQ(completed("-Ln", "--j"), "--json");
+  EXPECT_EQ(completed("status", "--j"), "--json");
+  EXPECT_EQ(completed("-D", "--j"), "");
+  EXPECT_EQ(completed("-A -t", ""), "") << "an address is not ours to guess";
 }
 
 TEST(Completion, OffersEveryOptionAndCommand) {

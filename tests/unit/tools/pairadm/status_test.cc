@@ -168,7 +168,7 @@ TEST(Status, ServersDownAndDraining) {
   const std::string text = status_text(view);
   EXPECT_NE(text.find("servers 2/3 up, 120 connections, 12,345 sessions\n"
                       "    10.0.1.12:8080 down for 3m 12s, L4CON Connection refused (800 ms ago)\n"
-                      "    10.0.1.13:8080 up for 2h 30m, weight 0: no new connections, 4 open\n"),
+                      "    10.0.1.13:8080 up for 2h 30m, weight 0: no new clients, 4 open\n"),
             std::string::npos)
       << text;
   EXPECT_TRUE(
