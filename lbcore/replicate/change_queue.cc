@@ -25,7 +25,7 @@ bool ChangeQueue::push(const sticky::SessionChange& change, TimePoint now) {
     // Give coalescing its chance before the queue counts as full.
     if (indexed_) return false;
     index_backlog();
-    return size() < limit_ && push(change, now);
+    return push(change, now);
   }
   waiting_.push_back({change, now});
   if (change.removed) graves_[key_of(change)] = {change.session.version, kWaiting};

@@ -156,7 +156,8 @@ std::string Protocol::why_not_welcome(const wire::Frame& frame) const {
   if (hello.node() != self_.peer) {
     return fmt::format("node '{}', this node's peer is '{}'", printable(hello.node()), self_.peer);
   }
-  if (frame.epoch() == 0 || frame.epoch() == self_.epoch) return "epoch is this node's own";
+  if (frame.epoch() == 0) return "epoch is missing";
+  if (frame.epoch() == self_.epoch) return "epoch is this node's own";
   if (std::ranges::find(retired_epochs_, frame.epoch()) != retired_epochs_.end()) {
     return "stale epoch: a later life of that node was here already";
   }
