@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "common/pair_key.h"
 #include "common/process.h"
@@ -27,7 +28,7 @@ constexpr Duration kHandoverPatience = 2s;  // for vrrpd to move the VIPs away w
 }  // namespace
 
 struct Balancer::Parts {
-  Parts(EventLoop& event_loop, Logger& logger, const Settings& given);
+  Parts(EventLoop& event_loop, Logger& logger, Settings given);
 
   // Changes
   Status apply(const Spec& next);
@@ -92,10 +93,10 @@ struct Balancer::Parts {
   std::optional<Ticker> drain_ticker;
 };
 
-Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, const Settings& given)
+Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
     : loop(event_loop),
       log(logger),
-      settings(given),
+      settings(std::move(given)),
       started(loop.now()),
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
                [this] { loop.post([this] { on_session_changes(); }); }),

@@ -14,7 +14,7 @@ namespace {
 constexpr Duration kDescriptorRetry = 50ms;
 constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
-constexpr Duration kLookInterval = 60s;
+constexpr Duration kLookInterval = 2s;
 
 using State = RelayPipe::State;
 

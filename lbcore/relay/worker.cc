@@ -82,7 +82,8 @@ void Worker::ask() {
 
 // ---- This thread
 
-void Worker::take(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened) {
+void Worker::take(const std::shared_ptr<const Topology>& topology,
+                  std::map<ListenKey, UniqueFd> opened) {
   std::map<ListenKey, std::unique_ptr<Listener>> kept;
   for (const auto& service : topology->services) {
     const ListenKey key{service->spec.protocol, service->spec.listen};

@@ -82,7 +82,7 @@ class Worker {
     Worker& worker_;
   };
 
-  void take(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened);
+  void take(const std::shared_ptr<const Topology>& topology, std::map<ListenKey, UniqueFd> opened);
   void pause_accepting();
   void resume_accepting();
   void on_timer(ev::timer& timer, int events);

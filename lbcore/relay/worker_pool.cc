@@ -37,7 +37,7 @@ Status WorkerPool::open(const ListenKey& key, TimePoint now, Opened& opened) con
   return {};
 }
 
-void WorkerPool::publish(const std::shared_ptr<const Topology>& topology, Opened opened,
+void WorkerPool::publish(const std::shared_ptr<const Topology>& topology, Opened&& opened,
                          TimePoint now) {
   std::set<ListenKey> listening;
   for (const auto& service : topology->services) {

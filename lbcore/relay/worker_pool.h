@@ -33,7 +33,7 @@ class WorkerPool {
 
   /// Everything in `topology` that is in `opened` or listens already is served from now on; other
   /// listeners are drained and closed.
-  void publish(const std::shared_ptr<const Topology>& topology, Opened opened, TimePoint now);
+  void publish(const std::shared_ptr<const Topology>& topology, Opened&& opened, TimePoint now);
 
   void stop_accepting();
   void reset_connections();

@@ -7,7 +7,6 @@
 namespace hapair::lbcore::relay {
 namespace {
 
-using lbcore::test::at;
 using lbcore::test::server;
 
 const TimePoint kNow{1000h};

@@ -56,8 +56,8 @@ TEST(OpenListeners, AcceptedSocketsInheritTheirOptions) {
   const UniqueFd client = connected_to(endpoint);
   const UniqueFd accepted(::accept((*sockets)[0].get(), nullptr, nullptr));
   ASSERT_TRUE(accepted);
-  for (const auto& [level, option] :
-       {std::pair<int, int>(IPPROTO_TCP, TCP_NODELAY), std::pair<int, int>(SOL_SOCKET, SO_KEEPALIVE)}) {
+  for (const auto& [level, option] : {std::pair<int, int>(IPPROTO_TCP, TCP_NODELAY),
+                                      std::pair<int, int>(SOL_SOCKET, SO_KEEPALIVE)}) {
     int value = 0;
     socklen_t size = sizeof value;
     ASSERT_EQ(::getsockopt(accepted.get(), level, option, &value, &size), 0);

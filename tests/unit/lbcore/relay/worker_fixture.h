@@ -64,6 +64,11 @@ class Stream {
     if (got == 0) return "EOF";
     return errno == ECONNRESET ? "RESET" : std::system_category().message(errno);
   }
+  /// Waits until something has arrived, and leaves it unread.
+  void expect_arrival() {
+    char byte = 0;
+    EXPECT_EQ(::recv(fd(), &byte, 1, MSG_PEEK), 1);
+  }
   void half_close() { ::shutdown(fd(), SHUT_WR); }
   void close() { fd_.reset(); }
   void reset() { close_with_reset(std::move(fd_)); }
