@@ -232,12 +232,14 @@ Status Instance::execute(const SendAdvertisement& action) {
     sends_failed_ = 0;
     return {};
   }
+  // A resign is the best that could be done, often into a link that has just gone.
+  if (action.priority == kResignPriority) return {};
   if (failure_lines_.allow(around_.loop.now())) {
     around_.log.environment(subsystem_, "{}", sent.error().message);
   }
-  // One that is lost costs nothing; a resign is the best that could be done. But who cannot be
-  // heard is not Active: the peer has taken over by now.
-  if (action.priority == kResignPriority || ++sends_failed_ < kSendsToFail) return {};
+  // One that is lost costs nothing. But who cannot be heard is not Active: the peer has taken over
+  // by now.
+  if (++sends_failed_ < kSendsToFail) return {};
   sends_failed_ = 0;
   return sent;
 }
