@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -59,8 +60,11 @@ Guardian::Guardian(Logger& log, Options options, DaemonConfig config)
       config_(std::move(config)),
       signals_(guardian_signals()),
       signal_fd_(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
-      socket_(open_sender()) {
+      socket_(open_sender()),
+      buffer_(kTestamentBytes) {
   if (!signal_fd_) throw_system("listen to signals");
+  dying_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!dying_) throw_system("make an event descriptor");
 }
 
 int Guardian::run() {
@@ -93,23 +97,26 @@ void Guardian::spawn() {
   UniqueFd ours(pair[0]);
   UniqueFd theirs(pair[1]);
   testament_.Clear();
+  lifeline_ = std::make_unique<Lifeline>();
+  watched_ = false;
   spawned_at_ = Clock::now();
   const pid_t pid = ::fork();
   if (pid < 0) return schedule_restart(system_error("start the speaker").message);
   if (pid == 0) {
     // Our copy of the guardian's end would hide the guardian's death from us.
     ours.reset();
-    be_speaker(std::move(theirs));
+    be_speaker(theirs);
   }
   speaker_ = pid;
   channel_ = std::move(ours);
 }
 
 /// In the child. The guardian's logger has no thread here and is never touched again: _exit runs no
-/// destructors.
-void Guardian::be_speaker(UniqueFd channel) {
+/// destructors. The channel stays open to the very end: its end is ours.
+void Guardian::be_speaker(const UniqueFd& channel) {
   ::prctl(PR_SET_NAME, "vrrpd-speaker");
   signal_fd_.reset();
+  lifeline_->hold();
   int code = 0;
   const std::string refused =
       become_realtime();  // before the first thread, which shall be an ordinary one
@@ -117,7 +124,7 @@ void Guardian::be_speaker(UniqueFd channel) {
     Logger log("vrrpd");
     try {
       if (!refused.empty() && !ready_) log.environment("speaker", "goes on without {}", refused);
-      Speaker speaker(log, options_, config_, std::move(channel));
+      Speaker speaker(log, options_, config_, channel);
       ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // what came meanwhile is taken now
       speaker.run();
     } catch (const std::exception& error) {
@@ -129,28 +136,36 @@ void Guardian::be_speaker(UniqueFd channel) {
 }
 
 void Guardian::on_channel() {
-  static thread_local std::array<char, kTestamentBytes> buffer;
   while (true) {
-    const ssize_t got = ::recv(channel_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t got = ::recv(channel_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return on_speaker_gone();
     testament::Testament next;
-    if (!next.ParseFromArray(buffer.data(), static_cast<int>(got))) {
+    if (!next.ParseFromArray(buffer_.data(), static_cast<int>(got))) {
       log_.bug("guardian", "the speaker's testament is not readable");
       continue;
     }
     const bool news = !ready_ || next.status() != testament_.status();
     testament_ = std::move(next);
+    if (!std::exchange(watched_, true)) {  // it speaks: it holds its lifeline
+      lifeline_->watch([fd = dying_.get()] { ::eventfd_write(fd, 1); });
+    }
     if (news) notify_supervisor((ready_ ? "STATUS=" : "READY=1\nSTATUS=") + testament_.status());
     ready_ = true;
   }
 }
 
+/// Its main thread is dead. What it said last may still wait in the channel.
+void Guardian::on_speaker_dying() {
+  eventfd_t count = 0;
+  if (::eventfd_read(dying_.get(), &count) != 0 || !channel_) return;
+  on_channel();
+  if (channel_) carry_out_testament();
+}
+
 void Guardian::on_speaker_gone() {
-  const TimePoint noticed = Clock::now();
   carry_out_testament();
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - noticed);
   channel_.reset();
   kill_at_.reset();
 
@@ -159,6 +174,9 @@ void Guardian::on_speaker_gone() {
   while (::waitpid(speaker_, &status, 0) < 0 && errno == EINTR) {
   }
   speaker_ = -1;
+  lifeline_.reset();
+  eventfd_t told_already = 0;
+  ::eventfd_read(dying_.get(), &told_already);  // or it would be taken for the next speaker's
   if (stopping_) {
     exit_code_ = 0;
     return;
@@ -167,12 +185,15 @@ void Guardian::on_speaker_gone() {
     exit_code_ = 1;  // it has said why; another one would fail alike
     return;
   }
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(carried_out_in_);
   schedule_restart(fmt::format("the speaker {}: released its addresses and resigned in {} us",
                                how_ended(status), took.count()));
 }
 
 /// The VIPs first: from the resign on, the peer may answer for them.
 void Guardian::carry_out_testament() {
+  if (testament_.routers().empty()) return;
+  const TimePoint begin = Clock::now();
   std::vector<std::string> failures;
   for (const testament::Router& router : testament_.routers()) {
     std::vector<Prefix> addresses;
@@ -192,6 +213,7 @@ void Guardian::carry_out_testament() {
                      IpAddress::v4(router.destination()), {bytes, router.resign().size()});
     if (!sent) failures.push_back(sent.error().message);
   }
+  carried_out_in_ = Clock::now() - begin;
   testament_.Clear();
   for (const std::string& failure : failures) log_.environment("guardian", "{}", failure);
 }
@@ -210,7 +232,8 @@ void Guardian::schedule_restart(const std::string& how_it_ended) {
 // --- Waiting and signals -------------------------------------------------------------------------
 
 void Guardian::wait(std::optional<TimePoint> until) {
-  std::array<pollfd, 2> fds{pollfd{.fd = channel_.get(), .events = POLLIN, .revents = 0},
+  std::array<pollfd, 3> fds{pollfd{.fd = channel_.get(), .events = POLLIN, .revents = 0},
+                            pollfd{.fd = dying_.get(), .events = POLLIN, .revents = 0},
                             pollfd{.fd = signal_fd_.get(), .events = POLLIN, .revents = 0}};
   timespec timeout{};
   if (until) {
@@ -221,7 +244,8 @@ void Guardian::wait(std::optional<TimePoint> until) {
   }
   if (::ppoll(fds.data(), fds.size(), until ? &timeout : nullptr, nullptr) <= 0) return;
   if (fds[0].revents != 0) on_channel();
-  if (fds[1].revents != 0) on_signal();
+  if (fds[1].revents != 0) on_speaker_dying();
+  if (fds[2].revents != 0) on_signal();
 }
 
 void Guardian::on_signal() {

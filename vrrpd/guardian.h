@@ -3,13 +3,16 @@
 // another one.
 //
 // Tiny on purpose: one thread that waits in ppoll(), nothing parsed but the speaker's own messages
-// (and the configuration on SIGHUP). The end of the channel is the first sign of death: the kernel
-// closes a dying process's descriptors before it becomes a zombie. Called by `main`.
+// (and the configuration on SIGHUP). Two signs of death: the lifeline, at once, upon which the
+// testament is carried out; and the end of the channel, when nothing is left of the process, upon
+// which the next one is started. Called by `main`.
 #pragma once
 
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -18,6 +21,7 @@
 #include "common/unique_fd.h"
 #include "vrrpd/adv_socket.h"
 #include "vrrpd/config.h"
+#include "vrrpd/lifeline.h"
 #include "vrrpd/netlink_address.h"
 #include "vrrpd/options.h"
 #include "vrrpd/testament.pb.h"
@@ -38,10 +42,11 @@ class Guardian {
 
  private:
   void spawn();
-  [[noreturn]] void be_speaker(UniqueFd channel);
+  [[noreturn]] void be_speaker(const UniqueFd& channel);
   void wait(std::optional<TimePoint> until);
   void on_signal();
   void on_channel();
+  void on_speaker_dying();
   void on_speaker_gone();
   void carry_out_testament();
   void schedule_restart(const std::string& how_it_ended);
@@ -55,11 +60,16 @@ class Guardian {
   UniqueFd signal_fd_;
   NetlinkAddress kernel_;
   AdvSocket socket_;
+  std::vector<char> buffer_;
 
   pid_t speaker_ = -1;
   UniqueFd channel_;
+  std::unique_ptr<Lifeline> lifeline_;
+  bool watched_ = false;
+  UniqueFd dying_;  // eventfd: the lifeline's word
   testament::Testament testament_;
   TimePoint spawned_at_;
+  Duration carried_out_in_{0};
   bool ready_ = false;  // a speaker has spoken at least once
   int quick_deaths_ = 0;
   std::optional<TimePoint> restart_at_;

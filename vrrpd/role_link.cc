@@ -67,7 +67,7 @@ void RoleLink::on_close(const std::string&) {
   lease_.disconnect();
   lapse_.disarm();
   // We are inside a callback of the stream.
-  loop_.defer([this, closed = std::shared_ptr<FrameStream>(std::move(stream_))] {});
+  loop_.defer([closed = std::shared_ptr<FrameStream>(std::move(stream_))] {});
   retry_.arm(loop_.now() + kRetry);
   changed();
 }

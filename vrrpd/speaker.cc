@@ -15,11 +15,11 @@
 
 namespace hapair::vrrp {
 
-Speaker::Speaker(Logger& log, Options options, DaemonConfig config, UniqueFd channel)
+Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel)
     : log_(log),
       options_(std::move(options)),
       node_(std::move(config.node)),
-      channel_(std::move(channel)),
+      channel_(channel),
       started_(loop_.now()),
       links_(
           loop_, log_,

@@ -31,7 +31,7 @@ class Speaker {
  public:
   /// `channel`: our end of the socket pair to the guardian. Throws when the environment refuses
   /// something essential.
-  Speaker(Logger& log, Options options, DaemonConfig config, UniqueFd channel);
+  Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel);
   ~Speaker();
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
@@ -59,7 +59,7 @@ class Speaker {
   Logger& log_;
   Options options_;
   std::string node_;
-  UniqueFd channel_;
+  const UniqueFd& channel_;  // open as long as the process lives
   EventLoop loop_;
   TimePoint started_;
   NetlinkAddress kernel_;
