@@ -74,6 +74,7 @@ struct Balancer::Parts {
   std::shared_ptr<const Topology> topology;  // null before the first apply
 
   std::vector<role::Router> routers;
+  TimePoint routers_told{};  // what they say of durations was true then
   bool vrrpd_connected = false;
   bool owned_sessions = false;
 
@@ -278,6 +279,7 @@ void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) 
   }
   const bool was_active = active();
   routers = std::move(next);
+  routers_told = loop.now();
   vrrpd_connected = connected;
   if (active() != was_active) {
     log.info("role", "{}", active() ? "this node is Active" : "this node is no longer Active");
@@ -308,10 +310,15 @@ control::NodeStatus Balancer::Parts::own_status() const {
   control::NodeStatus out;
   out.set_node(settings.node);
   out.set_vrrpd_connected(vrrpd_connected);
-  for (const role::Router& router : routers) *out.add_routers() = router;
-  const role::Serving told = serving();
-  out.set_serving(told.serving());
-  out.set_not_serving_reason(told.reason());
+  const auto since_told = static_cast<uint64_t>((loop.now() - routers_told) / 1ms);
+  for (const role::Router& router : routers) {
+    role::Router& told = *out.add_routers();
+    told = router;
+    told.set_in_state_ms(router.in_state_ms() + since_told);
+  }
+  const role::Serving lease = serving();
+  out.set_serving(lease.serving());
+  out.set_not_serving_reason(lease.reason());
   *out.mutable_sync() = sync();
   if (topology) {
     for (const auto& service : topology->services) {

@@ -376,10 +376,11 @@ void Instance::write(testament::Router& out) const {
 std::string Instance::about_peer() const {
   const auto& heard = fsm_.last_heard();
   if (!heard) return {};
-  const auto ago =
-      std::chrono::duration_cast<std::chrono::milliseconds>(around_.loop.now() - heard->at);
-  return fmt::format("{} priority {}, heard {}ms ago", heard->sender.to_string(), heard->priority,
-                     ago.count());
+  const Duration ago = around_.loop.now() - heard->at;
+  const Duration rounded =
+      ago < 1s ? std::chrono::floor<std::chrono::milliseconds>(ago) : ago - ago % 100ms;
+  return fmt::format("{} priority {}, heard {} ago", heard->sender.to_string(), heard->priority,
+                     format_duration(rounded));
 }
 
 void Instance::write(role::Router& out) const {

@@ -118,6 +118,7 @@ void Speaker::on_tick() {
     if (links_.synced() && instance->role() == Role::initialize) instance->on_link(links_);
   }
   write_testament();  // the channel may have been full
+  tell_role();        // who was heard, and when, changes without a transition
 }
 
 void Speaker::stop(const std::string& reason) {

@@ -14,9 +14,9 @@ namespace hapair::pairadm {
 namespace {
 
 std::string router_text(const role::Router& router) {
-  std::string text = fmt::format("  router {}: {} for {}{}{}\n", router.name(),
-                                 state_text(router.state()), age(router.in_state_ms()),
-                                 router.reason().empty() ? "" : ", because ", router.reason());
+  const std::string reason = router.reason().empty() ? "" : fmt::format(" ({})", router.reason());
+  std::string text = fmt::format("  router {}: {} for {}{}\n", router.name(),
+                                 state_text(router.state()), age(router.in_state_ms()), reason);
   text += fmt::format("    {} on {}, vrid {}, priority {}\n",
                       router.addresses().empty()
                           ? "no address"

@@ -133,7 +133,7 @@ lb1 (this node)
   hapair 0.1.0, up 10d 02:11
   vrrpd: running
   lbcore: running
-  router main: Active for 3d 04:12, because no advertisement for 36ms
+  router main: Active for 3d 04:12 (no advertisement for 36ms)
     10.0.0.100/24 on eth0, vrid 51, priority 150
     other router: 10.0.0.2 priority 100, heard 8ms ago
     advertisements: every 10ms, 27,432,000 sent, 12 received, 3 refused (checksum)
@@ -145,7 +145,7 @@ lb2 (peer, heard 40 ms ago)
   hapair 0.1.0, up 10d 02:11
   vrrpd: running
   lbcore: running
-  router main: Backup for 3d 04:11, because higher priority heard
+  router main: Backup for 3d 04:11 (higher priority heard)
     10.0.0.100/24 on eth0, vrid 51, priority 100
   sync: synced with lb1 10.255.0.1:7400, 12,345 sessions, lag 0 changes, 0 ms
   service web: TCP 10.0.0.100:80, wlc, sticky /32 600 s, servers 3/3 up, 0 connections, 12,345 sessions
@@ -247,7 +247,7 @@ lb1 (this node)
   hapair 0.1.0, up 10d 00:00
   vrrpd: running
   lbcore: no answer
-  router main: Active for 3d 04:12, because no advertisement for 36ms
+  router main: Active for 3d 04:12 (no advertisement for 36ms)
     10.0.0.100/24 on eth0, vrid 51, priority 150
     other router: 10.0.0.2 priority 100, heard 8ms ago
     advertisements: every 10ms, 27,432,000 sent, 12 received, 3 refused (checksum)
