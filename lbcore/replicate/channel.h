@@ -36,7 +36,6 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  [[nodiscard]] bool ready() const { return phase_ == Phase::open; }
   /// How many more bytes are welcome now.
   [[nodiscard]] size_t room() const;
   /// Queues one frame; flush() sends.

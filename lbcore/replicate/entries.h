@@ -28,7 +28,7 @@ class EntryEncoder {
   void restart();  // at SnapshotBegin: an empty dictionary
   /// Appends to `batch`.
   void encode(std::span<const sticky::SessionChange> entries, wire::Batch& batch);
-  /// Over everything encoded since restart() that went through it.
+  /// Of entries that encode() was given since restart().
   [[nodiscard]] uint64_t digest_of(std::span<const sticky::SessionChange> entries) const;
 
  private:

@@ -63,7 +63,6 @@ class Sender {
   [[nodiscard]] uint32_t percent() const;
   [[nodiscard]] size_t lag_entries() const { return queue_.size() + deltas_in_flight_; }
   [[nodiscard]] Duration lag(TimePoint now) const;
-  [[nodiscard]] uint64_t sequence() const { return sequence_; }
   /// Whether the peer, with our frames up to `sequence`, has all we know of.
   [[nodiscard]] bool all_said_by(uint64_t sequence) const {
     return queue_.empty() && snapshot_acknowledged() && sequence >= last_content_;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "tests/unit/lbcore/replicate/two_replicators.h"
@@ -205,6 +206,21 @@ TEST_F(LinkTest, AnOversizedFrameEndsTheConnectionBeforeItIsRead) {
   ASSERT_TRUE(until([&] { return !lb2->link.up(); }));
   EXPECT_THAT(lb2->downs, ElementsAre(HasSubstr("2097152 bytes was announced")));
   EXPECT_THAT(lb2->frames, SizeIs(0));
+}
+
+TEST_F(LinkTest, AFullDescriptorTableIsSaidAndTriedAgain) {
+  auto lb2 = end(false);
+  const UniqueFd waiting = knock(peer_);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (int i = 0; i < 20 && lb2->link.trouble() == "not connected yet"; ++i) loop_.run_once();
+  const std::string said = lb2->link.trouble();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(said, "accept: Too many open files");
+  auto lb1 = end(true);
+  EXPECT_TRUE(until([&] { return lb2->link.up(); }));
 }
 
 TEST_F(LinkTest, OutputIsBoundedByRoom) {

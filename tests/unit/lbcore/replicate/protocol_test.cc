@@ -153,10 +153,11 @@ class ProtocolTest : public testing::Test {
   }
 
   TimePoint now_{1h};
+  control::NodeStatus own_status_;
   FakeTables tables_{{"web", "mail"}};
   Protocol protocol_{{"lb1", "lb2", kOwnEpoch, 42},
                      tables_,
-                     [] { return control::NodeStatus(); },
+                     [this] { return own_status_; },
                      Protocol::Timing{},
                      Sender::Limits{.max_queued = 8, .batch = 4, .window = 4}};
   std::vector<wire::Frame> sent_;
@@ -610,6 +611,17 @@ TEST_F(ProtocolTest, HeartbeatsOnTimeAndAtOnceWhenTheRoleChanges) {
   ASSERT_EQ(beats.size(), 1U);
   EXPECT_TRUE(beats[0].heartbeat().active());
   EXPECT_TRUE(beats[0].heartbeat().has_status());
+}
+
+TEST_F(ProtocolTest, AStatusTooLargeForAFrameTravelsWithoutItsServices) {
+  for (int i = 0; i < 20000; ++i) own_status_.add_services()->set_name(std::string(40, 's'));
+  own_status_.set_node("lb1");
+  greet();
+  pump();
+  const auto beats = take(wire::Frame::kHeartbeat);
+  ASSERT_EQ(beats.size(), 1U);
+  EXPECT_EQ(beats[0].heartbeat().status().node(), "lb1");
+  EXPECT_EQ(beats[0].heartbeat().status().services_size(), 0);
 }
 
 TEST_F(ProtocolTest, SilenceIsTheEnd) {

@@ -51,6 +51,43 @@ TEST_F(ReplicatorTest, ASessionArrivesAndItsRemovalToo) {
   EXPECT_TRUE(turn_until(loop_, 2s, [&] { return lb1_.replicator->sync().lag_entries() == 0; }));
 }
 
+TEST_F(ReplicatorTest, CarriesIPv6ClientsBesideIPv4Ones) {
+  const PoolId web = lb1_.registry.pool("web");
+  const auto server = lb1_.registry.server("web", backend(1))->id;
+  const auto v6 = *IpAddress::parse("2001:db8::17");
+  lb1_.put(1);
+  lb1_.store.put(web, v6, server, loop_.now());
+  start_both();
+  ASSERT_TRUE(both_synced());
+  const auto arrived = [&](const IpAddress& key) {
+    const auto id = lb2_.store.use(lb2_.registry.pool("web"), key, loop_.now());
+    return id && lb2_.registry.find(*id)->address == backend(1);
+  };
+  EXPECT_TRUE(arrived(v6)) << "in the snapshot";
+  const auto later = *IpAddress::parse("2001:db8::18");
+  lb1_.put(2);
+  lb1_.store.put(web, later, server, loop_.now());
+  EXPECT_TRUE(turn_until(loop_, 2s, [&] { return arrived(later); })) << "in a delta";
+  EXPECT_EQ(lb2_.store.size(), 4U);
+}
+
+TEST_F(ReplicatorTest, AfterASplitTheActivesWordCounts) {
+  // Both served alone for a while and gave client 1 a server each, with the same version.
+  const auto give = [&](ReplicatingNode& node, uint32_t server) {
+    node.store.put(node.registry.pool("web"), client(1),
+                   node.registry.server("web", backend(server))->id, loop_.now());
+  };
+  give(lb1_, 1);
+  give(lb2_, 2);
+  lb2_.active = true;
+  lb1_.start();
+  lb2_.start();
+  ASSERT_TRUE(both_synced());
+  EXPECT_EQ(lb1_.server_of(1), backend(2));
+  EXPECT_EQ(lb2_.server_of(1), backend(2));
+  EXPECT_EQ(lb1_.replicator->sync().resyncs() + lb2_.replicator->sync().resyncs(), 0U);
+}
+
 TEST_F(ReplicatorTest, HearsThePeersStatus) {
   start_both();
   ASSERT_TRUE(turn_until(loop_, 2s, [&] { return lb2_.replicator->peer_status() != nullptr; }));
