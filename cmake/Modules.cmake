@@ -42,5 +42,5 @@ function(hapair_test name)
     # Namespaces, two cores and clients that measure milliseconds: one at a time.
     list(APPEND properties RUN_SERIAL TRUE)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 30 PROPERTIES ${properties})
+  gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 30 PROPERTIES ${properties})
 endfunction()

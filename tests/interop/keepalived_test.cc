@@ -1,7 +1,10 @@
 // vrrpd on lb1 and keepalived from Debian on lb2, which speak to each other with nothing configured
 // for the other's sake but `vrrp_version 3`: one Active between them, in every order of starting,
 // stopping and dying.
+#include <algorithm>
 #include <csignal>
+#include <functional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -65,7 +68,10 @@ class KeepalivedTest : public RootTest, public testing::WithParamInterface<Setti
                .in = &lab_->node("lb2").inside});
   }
   void kill_keepalived() {
-    for (const int pid : lab_->node("lb2").inside.processes()) ::kill(pid, SIGKILL);
+    // Children first: one that sees its parent die resigns and removes the VIP before it is killed.
+    std::vector<int> pids = lab_->node("lb2").inside.processes();
+    std::ranges::sort(pids, std::greater<>());
+    for (const int pid : pids) ::kill(pid, SIGKILL);
     keepalived_->wait(5s);
     lab_->node("lb2").inside.ip(fmt::format("addr del {}/24 dev eth0", PairLab::kVip));
   }
