@@ -116,7 +116,7 @@ Status EntryDecoder::define(const wire::Batch& batch) {
 }
 
 Status EntryDecoder::decode(const wire::Run& run, std::vector<sticky::SessionChange>& out) const {
-  const size_t count = static_cast<size_t>(run.versions_size());
+  const auto count = static_cast<size_t>(run.versions_size());
   const size_t width = run.key_bytes();
   if (width != 4 && width != 16) return fail("key of {} bytes", width);
   if (run.pool() == 0 || run.pool() > pools_.size()) return fail("entry of an unknown pool");

@@ -128,7 +128,7 @@ struct Replicator::Parts {
   Ticker ticker;
 };
 
-Replicator::Replicator(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key,
+Replicator::Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
                        uint64_t config_hash, Registry& registry, sticky::SessionStore& store,
                        Hooks hooks)
     : parts_(std::make_unique<Parts>(loop, log, pair, key, config_hash, registry, store,

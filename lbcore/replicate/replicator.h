@@ -27,7 +27,7 @@ class Replicator {
 
   /// Starts listening or connecting at once (the node with the lower address connects). A port in
   /// use or an unreachable peer is logged, shown in sync() and retried; it never throws for those.
-  Replicator(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key,
+  Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
              uint64_t config_hash, Registry& registry, sticky::SessionStore& store, Hooks hooks);
   ~Replicator();
   Replicator(const Replicator&) = delete;

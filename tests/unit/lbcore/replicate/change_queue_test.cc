@@ -26,6 +26,7 @@ std::vector<uint64_t> pop(ChangeQueue& queue, size_t most, uint64_t sequence = 1
   std::vector<sticky::SessionChange> out;
   queue.pop(most, sequence, out);
   std::vector<uint64_t> versions;
+  versions.reserve(out.size());
   for (const auto& change : out) versions.push_back(change.session.version);
   return versions;
 }

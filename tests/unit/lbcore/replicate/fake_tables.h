@@ -34,7 +34,7 @@ class FakeTables : public Tables {
   using Key = std::pair<std::string, IpAddress>;
 
   /// `first_number` makes this node's numbers differ from the other's.
-  explicit FakeTables(std::vector<std::string> configured, uint32_t first_number = 0)
+  explicit FakeTables(const std::vector<std::string>& configured, uint32_t first_number = 0)
       : pool_names_(first_number, "unused"), servers_(first_number) {
     for (const auto& name : configured) configured_.push_back(pool(name));
   }

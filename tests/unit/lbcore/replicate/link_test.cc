@@ -146,8 +146,8 @@ TEST_F(LinkTest, AHandshakeThatHangsEndsInTime) {
 
 TEST_F(LinkTest, StrangersAreClosedUnread) {
   auto lb2 = end(false);
-  std::vector<UniqueFd> knocks;
-  for (int i = 0; i < 12; ++i) knocks.push_back(knock(stranger_));  // the backlog is 16
+  std::vector<UniqueFd> knocks(12);  // the backlog is 16
+  for (auto& fd : knocks) fd = knock(stranger_);
   ASSERT_TRUE(until([&] { return std::ranges::all_of(knocks, closed); }, 250ms))
       << "they need not wait for the end of a handshake";
   EXPECT_EQ(lb2->link.refused(), 12U);
@@ -157,9 +157,9 @@ TEST_F(LinkTest, AFloodOfHalfHandshakesDisplacesNobody) {
   auto lb2 = end(false);
   auto lb1 = end(true);
   ASSERT_TRUE(until([&] { return lb1->link.up() && lb2->link.up(); }));
-  std::vector<UniqueFd> knocks;
-  for (int i = 0; i < 40; ++i) {
-    knocks.push_back(knock(peer_));
+  std::vector<UniqueFd> knocks(40);
+  for (auto& fd : knocks) {
+    fd = knock(peer_);
     until([] { return false; }, 1ms);
   }
   ASSERT_TRUE(until([&] { return lb2->link.refused() >= 40 - Link::kMaxHandshakes; }));
@@ -173,8 +173,8 @@ TEST_F(LinkTest, AFloodOfHalfHandshakesDisplacesNobody) {
 
 TEST_F(LinkTest, APeerGetsThroughAFlood) {
   auto lb2 = end(false);
-  std::vector<UniqueFd> knocks;
-  for (size_t i = 0; i < Link::kMaxHandshakes; ++i) knocks.push_back(knock(peer_));
+  std::vector<UniqueFd> knocks(Link::kMaxHandshakes);
+  for (auto& fd : knocks) fd = knock(peer_);
   auto lb1 = end(true);
   EXPECT_TRUE(until([&] { return lb1->link.up(); }, 250ms));
 }

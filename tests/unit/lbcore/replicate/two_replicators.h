@@ -23,8 +23,8 @@ inline uint16_t free_port() {
   address.sin_family = AF_INET;
   socklen_t size = sizeof address;
   // NOLINTBEGIN(cppcoreguidelines-pro-type-reinterpret-cast): POSIX sockets are typed by casting
-  ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  (void)::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
+  (void)::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
   // NOLINTEND(cppcoreguidelines-pro-type-reinterpret-cast)
   return ntohs(address.sin_port);
 }
@@ -39,7 +39,8 @@ inline config::Pair loopback_pair(bool lower, uint16_t port) {
 /// One node: what lbcore has around its Replicator.
 struct ReplicatingNode {
   ReplicatingNode(EventLoop& event_loop, Logger& logger, config::Pair its_pair, PairKey its_key,
-                  std::vector<std::string> pools = {"web"}, size_t max_sessions = size_t{1} << 21)
+                  const std::vector<std::string>& pools = {"web"},
+                  size_t max_sessions = size_t{1} << 21)
       : loop(event_loop),
         log(logger),
         pair(std::move(its_pair)),

@@ -30,7 +30,7 @@ class VirtualPair {
     bool overflow_next = false;  // the store lost its changes
   };
 
-  explicit VirtualPair(std::vector<std::string> pools = {"web", "mail"},
+  explicit VirtualPair(const std::vector<std::string>& pools = {"web", "mail"},
                        Sender::Limits limits = {.max_queued = 1 << 17,
                                                 .batch = 1024,
                                                 .window = 64,
