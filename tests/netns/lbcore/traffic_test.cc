@@ -130,6 +130,7 @@ TEST_F(Traffic, TheSessionsOfADeadServerMove) {
   const std::string first = get().server;
   const auto number = static_cast<size_t>(first.back() - '0');
   origin(number)->signal(SIGKILL);
+  origin(number)->wait(5s);
   const std::string second = get().server;
   EXPECT_NE(second, first);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(get().server, second);
