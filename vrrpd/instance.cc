@@ -212,21 +212,20 @@ void Instance::feed(const Event& event) {
   stepping_ = false;
 }
 
-bool Instance::execute(const Actions& actions) {
+void Instance::execute(const Actions& actions) {
   for (const Action& action : actions) {
     const Status done = std::visit([this](const auto& known) { return execute(known); }, action);
     if (done) continue;
     around_.log.environment(subsystem_, "{}", done.error().message);
     pending_.push_front(ActionFailed{done.error().message});
-    return false;
+    return;
   }
-  return true;
 }
 
 Status Instance::execute(const SendAdvertisement& action) {
   if (!socket_) return {};
-  const Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
-                                    envelope().destination, advertisement(action.priority));
+  Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
+                              envelope().destination, advertisement(action.priority));
   if (sent) {
     ++sent_;
     sends_failed_ = 0;

@@ -66,7 +66,7 @@ class Instance {
 
  private:
   void feed(const Event& event);
-  bool execute(const Actions& actions);
+  void execute(const Actions& actions);
 
   // One function per action; the error leads to ActionFailed.
   Status execute(const SendAdvertisement& action);

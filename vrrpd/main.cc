@@ -1,6 +1,7 @@
 // vrrpd: the command line. Checks the configuration, takes the instance lock and becomes the
 // guardian.
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -9,7 +10,6 @@
 
 #include <fmt/format.h>
 #include <getopt.h>
-#include <signal.h>
 
 #include "common/config/schema.h"
 #include "common/log.h"

@@ -141,9 +141,9 @@ TEST(Packet, refuses_a_type_other_than_advertisement) {
 }
 
 TEST(Packet, refuses_every_single_wrong_bit_of_the_checksum) {
-  for (int bit = 0; bit < 16; ++bit) {
+  for (size_t bit = 0; bit < 16; ++bit) {
     auto bytes = from_hex(kRfcBytes);
-    bytes[static_cast<size_t>(6 + bit / 8)] ^= static_cast<uint8_t>(1 << bit % 8);
+    bytes[6 + bit / 8] ^= static_cast<uint8_t>(1U << bit % 8);
     EXPECT_EQ(refusal(bytes), RefuseReason::checksum) << bit;
   }
 }
