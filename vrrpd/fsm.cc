@@ -167,7 +167,8 @@ void Fsm::heard_in(Initialize&, const Heard& event) {
 void Fsm::heard_in(Backup& backup, const Heard& event) {
   if (event.priority == kResignPriority) {
     // 6.4.2: priority 0 sets the Active_Down_Timer to Skew_Time.
-    backup.resigned = true;
+    // Said again (by its guardian, by a network that duplicates), it does not begin anew.
+    if (std::exchange(backup.resigned, true)) return;
     backup.deadline = now_ + skew_time(parameters_.priority, backup.active_interval);
   } else if (!preempts(backup) || event.priority >= parameters_.priority) {
     // 6.4.2: without preemption or from an equal or better router, adopt its interval and wait

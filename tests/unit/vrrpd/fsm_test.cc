@@ -239,6 +239,17 @@ TEST(Backup, priority_zero_shortens_the_wait_to_skew_time) {  // 6.4.2
               testing::Contains(notify(Role::backup, Role::active, "peer 10.0.0.1 resigned")));
 }
 
+TEST(Backup, priority_zero_said_again_does_not_postpone_the_takeover) {
+  Fsm fsm = backup();
+  (void)fsm.step(heard(0), kStart + 10ms);
+  EXPECT_THAT(fsm.step(heard(0), kStart + 14ms), IsEmpty());
+  EXPECT_EQ(fsm.deadline(), kStart + 10ms + skew_time(100, 10ms));
+  // An advertisement in between ends it, and the next resign counts again.
+  (void)fsm.step(heard(200), kStart + 15ms);
+  EXPECT_THAT(fsm.step(heard(0), kStart + 16ms),
+              ElementsAre(arm(kStart + 16ms + skew_time(100, 10ms))));
+}
+
 TEST(Backup, priority_zero_counts_from_the_actives_interval) {
   Fsm fsm = backup();
   (void)fsm.step(heard(200, kLower, 1s), kStart + 10ms);
