@@ -9,6 +9,9 @@ if(HAPAIR_WERROR)
 endif()
 
 if(HAPAIR_SANITIZE)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    add_compile_options(-Wno-maybe-uninitialized)  # its instrumentation hides initialisations from gcc's own warning
+  endif()
   add_compile_options(-fsanitize=${HAPAIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=${HAPAIR_SANITIZE})
   if(HAPAIR_SANITIZE MATCHES "undefined")
