@@ -59,7 +59,9 @@ struct Endpoint {
   socklen_t to_sockaddr(sockaddr_storage& out) const;
   [[nodiscard]] std::string to_string() const;
 
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  // clang-tidy 14 takes the comparison's result for a null pointer.
+  friend auto operator<=>(const Endpoint&,
+                          const Endpoint&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Prefix {
@@ -71,7 +73,8 @@ struct Prefix {
   [[nodiscard]] bool contains(const IpAddress& address) const;
   [[nodiscard]] std::string to_string() const;
 
-  friend auto operator<=>(const Prefix&, const Prefix&) = default;
+  // clang-tidy 14 takes the comparison's result for a null pointer.
+  friend auto operator<=>(const Prefix&, const Prefix&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 }  // namespace hapair
