@@ -14,11 +14,11 @@
 #include "common/config/schema.h"
 #include "common/log.h"
 #include "common/process.h"
-#include "vrrpd/config.h"
-#include "vrrpd/guardian.h"
-#include "vrrpd/netlink_address.h"
+#include "vrrpd/config/config.h"
+#include "vrrpd/guardian/guardian.h"
+#include "vrrpd/guardian/realtime.h"
+#include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/options.h"
-#include "vrrpd/realtime.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "vrrpd/packet.h"
+#include "vrrpd/wire/packet.h"
 
 using namespace hapair;        // NOLINT: a fuzz target is all about these two
 using namespace hapair::vrrp;  // NOLINT

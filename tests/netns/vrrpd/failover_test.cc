@@ -8,7 +8,7 @@
 #include "tests/support/pair_lab.h"
 #include "tests/support/root_test.h"
 #include "tests/support/wait.h"
-#include "vrrpd/intervals.h"
+#include "vrrpd/wire/intervals.h"
 
 namespace hapair::test {
 namespace {

@@ -8,9 +8,9 @@
 #include <net/if.h>
 
 #include "tests/netns/vrrpd/one_node.h"
-#include "vrrpd/adv_socket.h"
-#include "vrrpd/netlink_address.h"
-#include "vrrpd/packet.h"
+#include "vrrpd/kernel/adv_socket.h"
+#include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/wire/packet.h"
 
 namespace hapair::test {
 namespace {

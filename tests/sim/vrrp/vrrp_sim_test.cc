@@ -14,7 +14,7 @@
 
 #include "common/units.h"
 #include "tests/sim/vrrp/world.h"
-#include "vrrpd/intervals.h"
+#include "vrrpd/wire/intervals.h"
 
 namespace hapair::vrrp::sim {
 namespace {

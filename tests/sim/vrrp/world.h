@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "vrrpd/fsm.h"
+#include "vrrpd/election/fsm.h"
 
 namespace hapair::vrrp::sim {
 

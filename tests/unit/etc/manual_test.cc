@@ -14,7 +14,7 @@
 #include "common/config/ini_reader.h"
 #include "common/config/schema.h"
 #include "lbcore/config.h"
-#include "vrrpd/config.h"
+#include "vrrpd/config/config.h"
 
 namespace hapair::config {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lbcore/config.h"
-#include "vrrpd/config.h"
+#include "vrrpd/config/config.h"
 
 namespace hapair {
 namespace {

@@ -1,0 +1,154 @@
+// [vrrp NAME]: what a file becomes, and every mistake with its file and line.
+#include "vrrpd/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hapair::vrrp {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kGood =
+    "[vrrp main]\n"
+    "interface = eth0\n"
+    "vrid = 51\n"
+    "addresses = 10.0.0.100/24, 10.0.0.101/24\n";
+
+std::string mistakes(std::string_view text) {
+  const auto loaded = parse_config(text, "hapair.conf", "lb1");
+  EXPECT_FALSE(loaded.has_value());
+  return loaded ? std::string() : loaded.error().message;
+}
+std::string with(std::string_view line) {
+  return std::string(kGood) + std::string(line) + "\n";
+}
+
+TEST(VrrpConfig, defaults_interoperate) {
+  const auto loaded = parse_config(kGood, "hapair.conf", "lb1");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  ASSERT_EQ(loaded->routers.size(), 1U);
+  const RouterConfig& router = loaded->routers[0];
+  EXPECT_EQ(router.name, "main");
+  EXPECT_EQ(router.interface, "eth0");
+  EXPECT_EQ(router.vrid, 51);
+  EXPECT_EQ(router.parameters.priority, 100);
+  EXPECT_EQ(router.parameters.interval, 1s);
+  EXPECT_FALSE(router.parameters.preempt);
+  EXPECT_EQ(router.parameters.boot_hold, 0s);
+  EXPECT_EQ(router.parameters.sync_wait, 30s);
+  EXPECT_EQ(router.addresses.size(), 2U);
+  EXPECT_EQ(router.addresses[1].to_string(), "10.0.0.101/24");
+  EXPECT_FALSE(router.peer.has_value());
+  EXPECT_EQ(router.least_ttl, 255);
+  EXPECT_EQ(router.checksum, ChecksumChoice::automatic);
+  EXPECT_FALSE(router.track_lbcore);
+}
+
+TEST(VrrpConfig, every_key_arrives) {
+  const auto loaded = parse_config(
+      with("priority@lb1 = 150\npriority@lb2 = 90\nadvert_interval = 10ms\npeer@lb1 = 10.0.0.2\n"
+           "peer@lb2 = 10.0.0.1\nmin_ttl = 250\npreempt = yes\nsync_wait = 5s\nboot_hold = 2s\n"
+           "checksum = rfc\ntrack_lbcore = yes\nannouncements = 7\nannounce_interval = 20ms"),
+      "hapair.conf", "lb1");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  const RouterConfig& router = loaded->routers[0];
+  EXPECT_EQ(router.parameters.priority, 150);
+  EXPECT_EQ(router.parameters.interval, 10ms);
+  EXPECT_EQ(router.peer, IpAddress::parse("10.0.0.2").value());
+  EXPECT_EQ(router.least_ttl, 250);
+  EXPECT_TRUE(router.parameters.preempt);
+  EXPECT_EQ(router.parameters.sync_wait, 5s);
+  EXPECT_EQ(router.parameters.boot_hold, 2s);
+  EXPECT_EQ(router.checksum, ChecksumChoice::rfc);
+  EXPECT_TRUE(router.track_lbcore);
+  EXPECT_EQ(router.announcements, 7);
+  EXPECT_EQ(router.announce_interval, 20ms);
+}
+
+TEST(VrrpConfig, the_other_daemons_sections_are_accepted_and_services_switch_tracking_on) {
+  const std::string more =
+      "[pair]\naddress@lb1 = 10.255.0.1:7400\naddress@lb2 = 10.255.0.2:7400\nkey_file = /k\n"
+      "[lbcore]\nworkers = 2\n[service web]\nwhatever = 1\n[route r]\nx = 1\n[pool web]\nx = 1\n"
+      "[server web/a]\nx = 1\n";
+  const auto loaded = parse_config(std::string(kGood) + more, "hapair.conf", "lb1");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_TRUE(loaded->routers[0].track_lbcore);
+  const auto untracked = parse_config(with("track_lbcore = no") + more, "hapair.conf", "lb1");
+  ASSERT_TRUE(untracked.has_value()) << untracked.error().message;
+  EXPECT_FALSE(untracked->routers[0].track_lbcore);
+}
+
+TEST(VrrpConfig, refuses_intervals_that_the_wire_cannot_carry) {
+  EXPECT_EQ(mistakes(with("advert_interval = 15ms")),
+            "hapair.conf:5: [vrrp main]: advert_interval: 15ms does not fit the wire, which counts "
+            "centiseconds; valid: multiples of 10ms");
+  EXPECT_THAT(mistakes(with("advert_interval = 5ms")), HasSubstr("valid: 10ms to 40s"));
+  EXPECT_THAT(mistakes(with("advert_interval = 41s")), HasSubstr("valid: 10ms to 40s"));
+}
+
+TEST(VrrpConfig, refuses_two_routers_with_one_vrid_on_one_interface) {
+  EXPECT_EQ(mistakes(with("[vrrp other]\ninterface = eth0\nvrid = 51\naddresses = 10.0.0.102/24")),
+            "hapair.conf:7: [vrrp other]: vrid: 51 on eth0 is taken by [vrrp main]");
+  EXPECT_TRUE(
+      parse_config(with("[vrrp other]\ninterface = eth1\nvrid = 51\naddresses = 10.0.1.1/24"),
+                   "hapair.conf", "lb1")
+          .has_value());
+}
+
+TEST(VrrpConfig, refuses_a_vip_that_belongs_to_another_router) {
+  EXPECT_EQ(mistakes(with("[vrrp other]\ninterface = eth1\nvrid = 52\naddresses = 10.0.0.100/32")),
+            "hapair.conf:8: [vrrp other]: addresses: 10.0.0.100 belongs to [vrrp main] already");
+}
+
+TEST(VrrpConfig, refuses_addresses_that_no_router_can_hold) {
+  const auto addresses = [](std::string_view list) {
+    return fmt::format("[vrrp main]\ninterface = eth0\nvrid = 51\naddresses = {}\n", list);
+  };
+  EXPECT_THAT(mistakes(addresses("2001:db8::1/64")), HasSubstr("2001:db8::1 is IPv6"));
+  EXPECT_THAT(mistakes(addresses("224.0.0.18/32")), HasSubstr("no address of a host"));
+  EXPECT_THAT(mistakes(addresses("0.0.0.0/0")), HasSubstr("no address of a host"));
+  EXPECT_THAT(mistakes(addresses("10.0.0.1/24, 10.0.0.1/32")),
+              HasSubstr("10.0.0.1 is named twice"));
+  std::string many = "[vrrp main]\ninterface = eth0\nvrid = 51\n";
+  for (int i = 1; i <= 21; ++i) many += fmt::format("addresses.{} = 10.0.1.{}/24\n", i, i);
+  EXPECT_THAT(mistakes(many), HasSubstr("21 are too many; valid: at most 20"));
+}
+
+TEST(VrrpConfig, refuses_a_peer_that_is_a_vip_or_no_host) {
+  EXPECT_THAT(mistakes(with("peer = 10.0.0.100")), HasSubstr("10.0.0.100 is a VIP of this router"));
+  EXPECT_THAT(mistakes(with("peer = 224.0.0.18")), HasSubstr("no address of a host"));
+  EXPECT_THAT(mistakes(with("peer = fe80::1")), HasSubstr("fe80::1 is IPv6"));
+}
+
+TEST(VrrpConfig, refuses_a_ttl_for_multicast) {
+  EXPECT_THAT(mistakes(with("min_ttl = 250")), HasSubstr("valid: only with peer"));
+}
+
+TEST(VrrpConfig, refuses_an_interface_name_that_cannot_exist) {
+  EXPECT_THAT(
+      mistakes("[vrrp main]\ninterface = averylongnamefor1\nvrid = 1\naddresses = 10.0.0.1/32\n"),
+      HasSubstr("valid: at most 15 letters"));
+}
+
+TEST(VrrpConfig, refuses_a_file_without_a_router) {
+  EXPECT_EQ(mistakes("[lbcore]\n"), "hapair.conf: no [vrrp NAME] section: vrrpd has nothing to do");
+}
+
+TEST(VrrpConfig, names_all_mistakes_at_once) {
+  const std::string all = mistakes(with("min_ttl = 250\nadvert_interval = 15ms"));
+  EXPECT_THAT(all, HasSubstr("hapair.conf:5: [vrrp main]: min_ttl:"));
+  EXPECT_THAT(all, HasSubstr("hapair.conf:6: [vrrp main]: advert_interval:"));
+}
+
+TEST(VrrpConfig, the_same_router_is_name_interface_and_vrid) {
+  const RouterConfig one = parse_config(kGood, "f", "lb1")->routers[0];
+  RouterConfig other = one;
+  other.parameters.priority = 7;
+  EXPECT_TRUE(one.same_router(other));
+  other.vrid = 52;
+  EXPECT_FALSE(one.same_router(other));
+}
+
+}  // namespace
+}  // namespace hapair::vrrp

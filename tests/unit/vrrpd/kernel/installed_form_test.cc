@@ -1,0 +1,26 @@
+// With which prefix a VIP goes onto an interface.
+#include <gtest/gtest.h>
+
+#include "vrrpd/kernel/netlink_address.h"
+
+namespace hapair::vrrp {
+namespace {
+
+Prefix prefix(std::string_view text) {
+  return Prefix::parse(text).value();
+}
+
+TEST(InstalledForm, covered_by_the_interfaces_own_network_it_is_a_host_address) {
+  const std::vector<Prefix> own{prefix("192.0.2.1/24"), prefix("10.0.0.1/24")};
+  EXPECT_EQ(installed_form(prefix("10.0.0.100/24"), own), prefix("10.0.0.100/32"));
+  EXPECT_EQ(installed_form(prefix("10.0.0.100/16"), own), prefix("10.0.0.100/32"));
+}
+
+TEST(InstalledForm, of_a_foreign_network_it_keeps_its_prefix) {
+  const std::vector<Prefix> own{prefix("10.0.0.1/24")};
+  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), own), prefix("192.0.2.100/24"));
+  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), {}), prefix("192.0.2.100/24"));
+}
+
+}  // namespace
+}  // namespace hapair::vrrp

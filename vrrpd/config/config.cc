@@ -1,0 +1,271 @@
+#include "vrrpd/config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include "common/config/pair_section.h"
+#include "common/units.h"
+
+namespace hapair::vrrp {
+
+namespace {
+
+using config::Key;
+using config::Kind;
+using config::Section;
+using config::Type;
+
+constexpr size_t kMaxAddresses =
+    20;  // per router: what one takeover adds and announces in well below 1 ms
+
+constexpr std::array kVrrpKeys{
+    Key{.name = "interface", .fallback = std::nullopt, .help = "network interface of the router"},
+    Key{.name = "vrid",
+        .type = Type::integer,
+        .least = "1",
+        .most = "255",
+        .fallback = std::nullopt,
+        .help = "virtual router identifier, the same on both nodes"},
+    Key{.name = "priority",
+        .type = Type::integer,
+        .least = "1",
+        .most = "255",
+        .fallback = "100",
+        .help = "the greater one becomes Active; 255 owns the addresses"},
+    Key{.name = "advert_interval",
+        .type = Type::duration,
+        .least = "10ms",
+        .most = "40s",
+        .fallback = "1s",
+        .help = "time between advertisements, in steps of 10ms"},
+    Key{.name = "addresses",
+        .type = Type::prefix,
+        .fallback = std::nullopt,
+        .list = true,
+        .help = "the VIPs with the prefix length of their network"},
+    Key{.name = "peer",
+        .type = Type::address,
+        .help = "unicast to this address instead of multicast"},
+    Key{.name = "min_ttl",
+        .type = Type::integer,
+        .least = "1",
+        .most = "255",
+        .fallback = "255",
+        .help = "least TTL accepted from a peer behind routers"},
+    Key{.name = "preempt",
+        .type = Type::yes_no,
+        .fallback = "no",
+        .help = "whether a returning node of greater priority takes the role back"},
+    Key{.name = "sync_wait",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1h",
+        .fallback = "30s",
+        .help = "how long preemption waits for lbcore's tables"},
+    Key{.name = "boot_hold",
+        .type = Type::duration,
+        .least = "0",
+        .most = "10m",
+        .fallback = "0",
+        .help = "silence to observe after carrier before taking part"},
+    Key{.name = "checksum",
+        .type = Type::choice,
+        .fallback = "auto",
+        .choices = "auto|rfc|pseudo-header",
+        .help = "what the checksum of sent advertisements covers"},
+    Key{.name = "track_lbcore",
+        .type = Type::choice,
+        .fallback = "auto",
+        .choices = "auto|yes|no",
+        .help = "give the VIPs away when lbcore does not serve"},
+    Key{.name = "announcements",
+        .type = Type::integer,
+        .least = "1",
+        .most = "20",
+        .fallback = "4",
+        .help = "how often each VIP is announced after a takeover"},
+    Key{.name = "announce_interval",
+        .type = Type::duration,
+        .least = "1ms",
+        .most = "10s",
+        .fallback = "50ms",
+        .help = "time between these announcements"},
+    Key{.name = "announce_refresh",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1h",
+        .fallback = "10s",
+        .help = "how often the Active announces without a reason; 0: never"},
+};
+
+const std::array kKinds{
+    Kind{.name = "vrrp", .named = Kind::Named::always, .keys = kVrrpKeys},
+    config::kPairKind,
+    Kind{.name = "lbcore", .foreign = true},
+    Kind{.name = "service", .named = Kind::Named::optional, .foreign = true},
+    Kind{.name = "route", .named = Kind::Named::optional, .foreign = true},
+    Kind{.name = "pool", .named = Kind::Named::optional, .foreign = true},
+    Kind{.name = "server", .named = Kind::Named::optional, .foreign = true},
+};
+
+/// Collects the mistakes that a key table cannot see.
+class Reader {
+ public:
+  explicit Reader(const config::Config& file) : file_(file) {}
+
+  Result<DaemonConfig> run() {
+    DaemonConfig out{.node = file_.node(), .routers = {}};
+    for (const Section* section : file_.all("vrrp")) out.routers.push_back(router(*section));
+    if (out.routers.empty()) {
+      complain(
+          Error{fmt::format("{}: no [vrrp NAME] section: vrrpd has nothing to do", file_.path())});
+    }
+    check_against_each_other(out.routers);
+    if (!mistakes_.empty()) return tl::unexpected(Error{mistakes_});
+    return out;
+  }
+
+ private:
+  void complain(const Error& error) {
+    if (!mistakes_.empty()) mistakes_ += '\n';
+    mistakes_ += error.message;
+  }
+
+  RouterConfig router(const Section& section) {
+    RouterConfig out;
+    out.name = section.name();
+    out.interface = section.text("interface");
+    if (out.interface.size() >= IFNAMSIZ) {
+      complain(section.error("interface", fmt::format("'{}' is too long; valid: at most {} letters",
+                                                      out.interface, IFNAMSIZ - 1)));
+    }
+    out.vrid = static_cast<uint8_t>(section.integer("vrid"));
+    out.parameters.priority = static_cast<uint8_t>(section.integer("priority"));
+    out.parameters.interval = section.duration("advert_interval");
+    if (out.parameters.interval % Duration(10ms) != Duration::zero()) {
+      complain(section.error("advert_interval",
+                             fmt::format("{} does not fit the wire, which counts centiseconds; "
+                                         "valid: multiples of 10ms",
+                                         format_duration(out.parameters.interval))));
+    }
+    out.parameters.preempt = section.yes("preempt");
+    out.parameters.boot_hold = section.duration("boot_hold");
+    out.parameters.sync_wait = section.duration("sync_wait");
+    out.parameters.announce_refresh = section.duration("announce_refresh");
+    out.addresses = addresses(section);
+    if (section.has("peer")) out.peer = peer(section, out);
+    out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));
+    if (out.least_ttl != kTtl && !out.peer) {
+      complain(section.error("min_ttl", "multicast never crosses a router; valid: only with peer"));
+    }
+    out.checksum = checksum(section.text("checksum"));
+    const std::string& track = section.text("track_lbcore");
+    out.track_lbcore = track == "yes" || (track == "auto" && file_.mentions("service"));
+    out.announcements = static_cast<int>(section.integer("announcements"));
+    out.announce_interval = section.duration("announce_interval");
+    return out;
+  }
+
+  std::vector<Prefix> addresses(const Section& section) {
+    auto out = section.list<Prefix>("addresses");
+    if (out.size() > kMaxAddresses) {
+      complain(section.error("addresses", fmt::format("{} are too many; valid: at most {} in one "
+                                                      "router, the rest in another section",
+                                                      out.size(), kMaxAddresses)));
+    }
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (const std::string wrong = what_is_wrong_with(out[i].ip); !wrong.empty()) {
+        complain(section.error("addresses", wrong));
+      }
+      for (size_t j = 0; j < i; ++j) {
+        if (out[j].ip == out[i].ip) {
+          complain(
+              section.error("addresses", fmt::format("{} is named twice", out[i].ip.to_string())));
+        }
+      }
+    }
+    return out;
+  }
+
+  static std::string what_is_wrong_with(const IpAddress& ip) {
+    if (!ip.is_v4()) {
+      return fmt::format("{} is IPv6; valid: IPv4 addresses", ip.to_string());
+    }
+    if (ip.is_multicast() || ip.is_unspecified()) {
+      return fmt::format("{} is no address of a host", ip.to_string());
+    }
+    return {};
+  }
+
+  IpAddress peer(const Section& section, const RouterConfig& router) {
+    const IpAddress out = section.address("peer");
+    if (const std::string wrong = what_is_wrong_with(out); !wrong.empty()) {
+      complain(section.error("peer", wrong));
+    }
+    for (const Prefix& vip : router.addresses) {
+      if (vip.ip == out) {
+        complain(section.error("peer", fmt::format("{} is a VIP of this router; valid: the peer's "
+                                                   "own address",
+                                                   out.to_string())));
+      }
+    }
+    return out;
+  }
+
+  static ChecksumChoice checksum(std::string_view text) {
+    if (text == "rfc") return ChecksumChoice::rfc;
+    if (text == "pseudo-header") return ChecksumChoice::pseudo_header;
+    return ChecksumChoice::automatic;
+  }
+
+  void check_against_each_other(const std::vector<RouterConfig>& routers) {
+    for (size_t i = 0; i < routers.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        const RouterConfig& one = routers[i];
+        const RouterConfig& other = routers[j];
+        const Section& section = *file_.find("vrrp", one.name);
+        if (one.interface == other.interface && one.vrid == other.vrid) {
+          complain(section.error("vrid", fmt::format("{} on {} is taken by [vrrp {}]", one.vrid,
+                                                     one.interface, other.name)));
+        }
+        for (const Prefix& vip : one.addresses) {
+          const bool twice = std::any_of(other.addresses.begin(), other.addresses.end(),
+                                         [&](const Prefix& taken) { return taken.ip == vip.ip; });
+          if (twice) {
+            complain(section.error("addresses", fmt::format("{} belongs to [vrrp {}] already",
+                                                            vip.ip.to_string(), other.name)));
+          }
+        }
+      }
+    }
+  }
+
+  const config::Config& file_;
+  std::string mistakes_;
+};
+
+Result<DaemonConfig> resolve(const Result<config::Config>& file) {
+  if (!file) return tl::unexpected(file.error());
+  return Reader(*file).run();
+}
+
+}  // namespace
+
+std::span<const config::Kind> config_kinds() {
+  return kKinds;
+}
+
+Result<DaemonConfig> load_config(const std::string& path, const std::string& node) {
+  return resolve(config::load(path, node, kKinds));
+}
+
+Result<DaemonConfig> parse_config(std::string_view text, const std::string& path,
+                                  const std::string& node) {
+  return resolve(config::load_text(text, path, node, kKinds));
+}
+
+}  // namespace hapair::vrrp

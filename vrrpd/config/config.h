@@ -1,0 +1,60 @@
+// vrrpd's part of hapair.conf: the key table of [vrrp NAME], and what it becomes. Called at start,
+// by `-t`, on a reload and by --release-addresses; never on the heartbeat loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "common/config/schema.h"
+#include "common/result.h"
+#include "vrrpd/election/fsm.h"
+#include "vrrpd/wire/packet.h"
+
+namespace hapair::vrrp {
+
+enum class ChecksumChoice : uint8_t {
+  automatic,  // pseudo-header (what keepalived takes) until the peer is heard, then the peer's form
+  rfc,
+  pseudo_header
+};
+
+/// One [vrrp NAME] section.
+struct RouterConfig {
+  std::string name;
+  std::string interface;
+  uint8_t vrid = 0;
+  Parameters parameters;  // own_address is the interface's business and stays empty here
+  std::vector<Prefix> addresses;
+  std::optional<IpAddress> peer;
+  uint8_t least_ttl = kTtl;
+  ChecksumChoice checksum = ChecksumChoice::automatic;
+  bool track_lbcore = false;
+  int announcements = 0;  // per takeover
+  Duration announce_interval{0};
+
+  /// A router with another identity is another router: a reload replaces it instead of changing it.
+  [[nodiscard]] bool same_router(const RouterConfig& other) const {
+    return name == other.name && interface == other.interface && vrid == other.vrid;
+  }
+  friend bool operator==(const RouterConfig&, const RouterConfig&) = default;
+};
+
+struct DaemonConfig {
+  std::string node;
+  std::vector<RouterConfig> routers;
+};
+
+std::span<const config::Kind> config_kinds();
+
+/// Reads, checks and resolves the file; the error has one line per mistake.
+Result<DaemonConfig> load_config(const std::string& path, const std::string& node);
+/// The same from text; for tests.
+Result<DaemonConfig> parse_config(std::string_view text, const std::string& path,
+                                  const std::string& node);
+
+}  // namespace hapair::vrrp

@@ -1,0 +1,60 @@
+// What can happen to a virtual router: the events that the shell hands to its state machine, and
+// the parameters it is configured with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "common/address.h"
+#include "common/clock.h"
+
+namespace hapair::vrrp {
+
+struct Parameters {
+  uint8_t priority = 100;
+  Duration interval = 1s;        // Advertisement_Interval
+  bool preempt = false;          // Preempt_Mode; the owner (255) always preempts
+  Duration boot_hold{0};         // silence to observe after carrier before taking part
+  Duration sync_wait{0};         // how long preemption waits for the tables
+  Duration announce_refresh{0};  // the Active announces again this often; 0: only with a reason
+  IpAddress own_address;         // primary address of the interface: breaks ties
+
+  friend bool operator==(const Parameters&, const Parameters&) = default;
+};
+
+struct Startup {};
+struct Shutdown {
+  std::string reason;
+};
+struct Heard {  // a valid advertisement of this router from somebody else
+  IpAddress sender;
+  uint8_t priority = 0;
+  Duration interval{0};
+};
+struct DeadlinePassed {};
+struct LinkUp {};
+struct LinkDown {
+  std::string reason;  // "eth0 has no carrier"
+};
+struct ServingRegained {};
+struct ServingLost {
+  std::string reason;  // "lbcore is not serving: it is not running"
+};
+struct SyncChanged {
+  bool in_sync = false;
+};
+struct AddressLost {};  // somebody removed a VIP that we hold
+struct RenewalDue {};   // of the kernel's lease of the VIPs
+struct ActionFailed {
+  std::string reason;
+};
+struct Reconfigured {
+  Parameters parameters;
+};
+
+using Event =
+    std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown, ServingRegained,
+                 ServingLost, SyncChanged, AddressLost, RenewalDue, ActionFailed, Reconfigured>;
+
+}  // namespace hapair::vrrp

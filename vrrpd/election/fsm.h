@@ -1,0 +1,137 @@
+// One virtual router's state machine: RFC 9568 section 6.4, and what a load balancer needs around
+// it.
+//
+// Pure: step(event, now) returns the ordered actions that the shell (`instance`) executes; it
+// neither reads a clock nor touches a socket. All changes of state go through change_state().
+// Beyond the RFC, each marked in fsm.cc:
+//   - Initialize is where a router waits that must not take part: link trouble, lbcore not serving,
+//   boot_hold
+//   - an Active that leaves for such a reason releases its VIPs, then resigns
+//   - a router that slept through its peer's down interval listens for one interval before it
+//   speaks
+//   - any evidence of a second Active makes the one that stays announce again: switches may have
+//   learnt the wrong port; who loses says so with a resign, or the winner might never know that
+//   there was a second one; and what no evidence reached is mended by announce_refresh
+//   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "vrrpd/election/actions.h"
+#include "vrrpd/election/events.h"
+
+namespace hapair::vrrp {
+
+// --- States --------------------------------------------------------------------------------------
+
+struct Initialize {};
+
+struct Backup {
+  TimePoint deadline;        // Active_Down_Timer
+  Duration active_interval;  // Active_Adver_Interval: what the Active says, at first our own
+  TimePoint preempt_from;    // out of sync, no preemption before this
+  bool resigned = false;     // the last word was priority 0
+};
+
+struct Active {
+  TimePoint deadline;  // Adver_Timer
+  TimePoint last_sent;
+  // Announcements on evidence of a second Active: each time twice as long until the next.
+  TimePoint announced;
+  Duration announce_gap{0};
+  std::optional<TimePoint> announce_due = {};  // owed, at the first advertisement from then on
+  bool listening = false;  // woke up late: listens for one interval before it speaks
+};
+
+class Fsm {
+ public:
+  explicit Fsm(Parameters parameters) : parameters_(parameters) {}
+
+  [[nodiscard]] Actions step(const Event& event, TimePoint now);
+
+  [[nodiscard]] Role role() const;
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] TimePoint since() const { return since_; }
+  [[nodiscard]] const Parameters& parameters() const { return parameters_; }
+  /// When the running timer ends; nothing while Initialize waits for an event.
+  [[nodiscard]] std::optional<TimePoint> deadline() const;
+  /// Active_Down_Interval as it stands.
+  [[nodiscard]] Duration down_interval() const;
+
+  struct LastHeard {
+    IpAddress sender;
+    uint8_t priority = 0;
+    TimePoint at;
+  };
+  [[nodiscard]] const std::optional<LastHeard>& last_heard() const { return last_heard_; }
+
+ private:
+  void on(const Startup&);
+  void on(const Shutdown& event);
+  void on(const Heard& event);
+  void on(const DeadlinePassed&);
+  void on(const LinkUp&);
+  void on(const LinkDown& event);
+  void on(const ServingRegained&);
+  void on(const ServingLost& event);
+  void on(const SyncChanged& event);
+  void on(const AddressLost&);
+  void on(const RenewalDue&);
+  void on(const ActionFailed& event);
+  void on(const Reconfigured& event);
+
+  void heard_in(Initialize&, const Heard& event);
+  void heard_in(Backup& backup, const Heard& event);
+  void heard_in(Active& active, const Heard& event);
+  void expired_in(Initialize&);
+  void expired_in(Backup& backup);
+  void expired_in(Active& active);
+
+  void leave_initialize_if_possible();
+  void stay_out(const std::string& reason);
+  void become_initialize(std::string reason);
+  void become_backup(Duration active_interval, std::string reason);
+  void become_active(std::string reason);
+  void change_state(std::variant<Initialize, Backup, Active> next, std::string reason);
+  void explain(std::string reason);
+
+  void advertise(Active& active);
+  void notice_sleep();
+  void arm(Active& active, TimePoint at);
+  void announce(Active& active);
+  void announce_again(Active& active, Duration gap);
+  [[nodiscard]] bool preempts(const Backup& backup) const;
+  [[nodiscard]] bool beats_us(const Heard& event) const;
+  [[nodiscard]] std::string what_blocks() const;
+  [[nodiscard]] std::string why_deadline_passed(const Backup& backup) const;
+
+  Parameters parameters_;
+  std::variant<Initialize, Backup, Active> state_;
+  std::string reason_ = "not started";
+  TimePoint since_;
+  std::optional<LastHeard> last_heard_;
+
+  // What keeps the router in Initialize.
+  bool started_ = false;
+  std::string link_trouble_ = "the link's state is not known yet";
+  std::string serving_trouble_;
+  struct Hold {
+    TimePoint until;
+    std::string reason;
+    bool until_heard = false;  // boot_hold: hearing another router ends it as well
+  };
+  std::optional<Hold> hold_;  // boot_hold, or the pause after a failed action
+
+  bool in_sync_ = true;
+
+  // Of the step that runs.
+  TimePoint now_;
+  Actions actions_;
+};
+
+}  // namespace hapair::vrrp

@@ -1,0 +1,41 @@
+// Tells switches and neighbours where a VIP lives now: gratuitous ARP in both forms, repeated a few
+// times, since one lost frame would cost a neighbour its whole cache lifetime.
+#pragma once
+
+#include <vector>
+
+#include "common/address.h"
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/unique_fd.h"
+#include "vrrpd/wire/arp.h"
+
+namespace hapair::vrrp {
+
+class Announcer {
+ public:
+  Announcer(EventLoop& loop, Logger& log, std::string subsystem);
+
+  /// Announces now and `times` - 1 times more, `gap` apart. Replaces an announcement that is still
+  /// under way.
+  void announce(int interface, const MacAddress& mac, std::vector<IpAddress> vips, int times,
+                Duration gap);
+  void stop();
+
+ private:
+  void send_once();
+  [[nodiscard]] Status send_all() const;
+
+  EventLoop& loop_;
+  Logger& log_;
+  std::string subsystem_;
+  UniqueFd fd_;
+  int interface_ = 0;
+  MacAddress mac_{};
+  std::vector<IpAddress> vips_;
+  int left_ = 0;
+  Duration gap_{0};
+  Deadline next_;
+};
+
+}  // namespace hapair::vrrp

@@ -1,0 +1,356 @@
+#include "vrrpd/speaker/instance.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/units.h"
+#include "vrrpd/wire/intervals.h"
+#include "vrrpd/wire/packet.h"
+
+namespace hapair::vrrp {
+
+namespace {
+
+constexpr size_t kHistoryLines = 32;
+constexpr int kDatagramsPerWakeup = 64;  // other routers share this loop
+constexpr int kSendsToFail = 3;  // that many missing advertisements, and the peer has taken over
+
+ChecksumForm first_form(ChecksumChoice choice) {
+  return choice == ChecksumChoice::rfc ? ChecksumForm::rfc : ChecksumForm::pseudo_header;
+}
+
+}  // namespace
+
+Instance::Instance(Surroundings around, RouterConfig config)
+    : around_(std::move(around)),
+      config_(std::move(config)),
+      subsystem_("vrrp " + config_.name),
+      fsm_(config_.parameters),
+      deadline_(around_.loop, [this] { on_deadline(); }),
+      announcer_(around_.loop, around_.log, subsystem_),
+      watcher_(around_.loop.raw()),
+      form_(first_form(config_.checksum)) {
+  watcher_.set<Instance, &Instance::on_readable>(this);
+}
+
+void Instance::start() {
+  feed(Startup{});
+}
+
+void Instance::stop(const std::string& reason) {
+  feed(Shutdown{reason});
+}
+
+// --- Events in -----------------------------------------------------------------------------------
+
+void Instance::on_link(const LinkMonitor& monitor) {
+  const Interface* found = monitor.find(config_.interface);
+  // An interface that came back under its old name is another one: the old socket is deaf.
+  if (interface_.index != 0 && (found == nullptr || found->index != interface_.index)) {
+    feed(LinkDown{config_.interface + " is gone"});
+    close_socket();
+    interface_ = Interface{};
+  }
+  if (const std::string trouble = link_trouble(found); !trouble.empty()) {
+    feed(LinkDown{trouble});
+    return;
+  }
+  interface_ = *found;
+  if (const IpAddress own = primary_of(*found)->ip; own != fsm_.parameters().own_address) {
+    Parameters parameters = fsm_.parameters();
+    parameters.own_address = own;
+    feed(Reconfigured{parameters});
+  }
+  if (socket_ || open_socket()) feed(LinkUp{});
+}
+
+std::string Instance::link_trouble(const Interface* found) const {
+  const std::string& interface = config_.interface;
+  if (found == nullptr) return interface + " does not exist";
+  if (!found->up) return interface + " is down";
+  if (!found->carrier) return interface + " has no carrier";
+  if (primary_of(*found) == nullptr) return interface + " has no IPv4 address of its own";
+  return {};
+}
+
+/// The first address that is not a VIP, be it one that somebody else put there. An owner's may be
+/// its VIP.
+const Prefix* Instance::primary_of(const Interface& found) const {
+  const auto is_vip = [&](const Prefix& address) {
+    return std::any_of(config_.addresses.begin(), config_.addresses.end(),
+                       [&](const Prefix& vip) { return vip.ip == address.ip; });
+  };
+  for (const OwnAddress& own : found.addresses) {
+    if (!own.marked && !own.secondary && !is_vip(own.prefix)) return &own.prefix;
+  }
+  return config_.parameters.priority == kOwnerPriority ? found.primary() : nullptr;
+}
+
+bool Instance::open_socket() {
+  const auto use = config_.peer ? AdvSocket::Use::unicast : AdvSocket::Use::multicast;
+  auto socket = AdvSocket::open(use, config_.interface, interface_.index, config_.vrid);
+  if (!socket) {
+    feed(LinkDown{socket.error().message});
+    return false;
+  }
+  socket_.emplace(std::move(*socket));
+  watcher_.start(socket_->fd(), ev::READ);
+  return true;
+}
+
+void Instance::close_socket() {
+  watcher_.stop();
+  socket_.reset();
+}
+
+void Instance::on_address_removed(int interface, const IpAddress& ip) {
+  if (interface != interface_.index || role() != Role::active) return;
+  const bool ours = std::any_of(installed_.begin(), installed_.end(),
+                                [&](const Prefix& vip) { return vip.ip == ip; });
+  if (!ours) return;
+  around_.log.environment(subsystem_,
+                          "{} was removed from {}, by somebody or by the end of its lease",
+                          ip.to_string(), config_.interface);
+  feed(AddressLost{});
+}
+
+void Instance::on_lbcore(const ServingLease& lease) {
+  if (!config_.track_lbcore) {
+    feed(SyncChanged{true});
+    feed(ServingRegained{});
+    return;
+  }
+  feed(SyncChanged{lease.in_sync()});
+  if (lease.serving()) {
+    feed(ServingRegained{});
+  } else {
+    feed(ServingLost{"lbcore is not serving: " + lease.trouble()});
+  }
+}
+
+void Instance::on_readable(ev::io&, int) {
+  hear_what_waits();
+}
+
+void Instance::on_deadline() {
+  // What waits in the socket was said before the deadline: it counts first, should we have been
+  // late.
+  hear_what_waits();
+  feed(DeadlinePassed{});
+  if (const auto at = fsm_.deadline(); at && !deadline_.armed()) deadline_.arm(*at);
+}
+
+void Instance::hear_what_waits() {
+  if (!socket_) return;
+  const Status status = socket_->receive(
+      kDatagramsPerWakeup, [this](std::span<const uint8_t> datagram) { hear(datagram); });
+  if (!status && failure_lines_.allow(around_.loop.now())) {
+    around_.log.environment(subsystem_, "{}", status.error().message);
+  }
+}
+
+void Instance::hear(std::span<const uint8_t> datagram) {
+  const Admission admission{.vrid = config_.vrid,
+                            .own = fsm_.parameters().own_address,
+                            .peer = config_.peer,
+                            .least_ttl = config_.least_ttl};
+  const auto received = receive(datagram, admission);
+  if (!received) return refuse(datagram, received.error());
+  ++received_;
+  if (config_.checksum == ChecksumChoice::automatic) form_ = received->decoded.form;
+  check_agreement(*received);
+  feed(Heard{.sender = received->source,
+             .priority = received->decoded.advertisement.priority,
+             .interval = from_centiseconds(received->decoded.advertisement.interval_cs)});
+}
+
+void Instance::refuse(std::span<const uint8_t> datagram, RefuseReason reason) {
+  ++refused_[static_cast<size_t>(reason)];
+  if (!refusal_lines_.allow(around_.loop.now())) return;
+  const auto parts = split(datagram);
+  const std::string sender = parts ? parts->envelope.source.to_string() : "somebody";
+  std::string hint;
+  if (reason == RefuseReason::version) hint = "; set the peer to VRRP version 3";
+  if (reason == RefuseReason::ttl) hint = "; it came through a router";
+  around_.log.remote(subsystem_, "refused an advertisement from {}: {}{} ({} more not logged)",
+                     sender, name(reason), hint, refusal_lines_.take_suppressed());
+}
+
+/// Differences between the two configurations work, and are still mistakes.
+void Instance::check_agreement(const Received& received) {
+  const Advertisement& theirs = received.decoded.advertisement;
+  const auto same_address = [&](const IpAddress& ip) {
+    return std::any_of(config_.addresses.begin(), config_.addresses.end(),
+                       [&](const Prefix& vip) { return vip.ip == ip; });
+  };
+  std::string difference;
+  if (from_centiseconds(theirs.interval_cs) != config_.parameters.interval) {
+    difference = fmt::format("advertises every {}, we every {}",
+                             format_duration(from_centiseconds(theirs.interval_cs)),
+                             format_duration(config_.parameters.interval));
+  } else if (theirs.addresses.size() != config_.addresses.size() ||
+             !std::all_of(theirs.addresses.begin(), theirs.addresses.end(), same_address)) {
+    difference = "has other addresses than we";
+  }
+  if (difference.empty() || !disagreement_lines_.allow(around_.loop.now())) return;
+  around_.log.remote(subsystem_, "{} {}: the two configurations differ",
+                     received.source.to_string(), difference);
+}
+
+// --- The step ------------------------------------------------------------------------------------
+
+void Instance::feed(const Event& event) {
+  pending_.push_back(event);
+  if (std::exchange(stepping_, true)) return;
+  while (!pending_.empty()) {
+    const Event next = std::move(pending_.front());
+    pending_.pop_front();
+    execute(fsm_.step(next, around_.loop.now()));
+  }
+  stepping_ = false;
+}
+
+void Instance::execute(const Actions& actions) {
+  for (const Action& action : actions) {
+    const Status done = std::visit([this](const auto& known) { return execute(known); }, action);
+    if (done) continue;
+    around_.log.environment(subsystem_, "{}", done.error().message);
+    pending_.push_front(ActionFailed{done.error().message});
+    return;
+  }
+}
+
+Status Instance::execute(const SendAdvertisement& action) {
+  if (!socket_) return {};
+  Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
+                              envelope().destination, advertisement(action.priority));
+  if (sent) {
+    ++sent_;
+    sends_failed_ = 0;
+    return {};
+  }
+  // A resign is the best that could be done, often into a link that has just gone.
+  if (action.priority == kResignPriority) return {};
+  if (failure_lines_.allow(around_.loop.now())) {
+    around_.log.environment(subsystem_, "{}", sent.error().message);
+  }
+  // One that is lost costs nothing. But who cannot be heard is not Active: the peer has taken over
+  // by now.
+  if (++sends_failed_ < kSendsToFail) return {};
+  sends_failed_ = 0;
+  return sent;
+}
+
+Status Instance::execute(const AddAddresses&) {
+  if (installed_.empty()) installed_ = plan_addresses();
+  around_.on_testament();
+  return around_.kernel.add(interface_.index, installed_);
+}
+
+Status Instance::execute(const RemoveAddresses&) {
+  announcer_.stop();
+  const Status removed = around_.kernel.remove(interface_.index, installed_);
+  // Not a reason to stay: without renewal the kernel drops them within the lease.
+  if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
+  installed_.clear();
+  return {};
+}
+
+Status Instance::execute(const Announce&) {
+  std::vector<IpAddress> vips;
+  vips.reserve(config_.addresses.size());
+  for (const Prefix& vip : config_.addresses) vips.push_back(vip.ip);
+  announcer_.announce(interface_.index, interface_.mac, std::move(vips), config_.announcements,
+                      config_.announce_interval);
+  return {};
+}
+
+Status Instance::execute(const ArmDeadline& action) {
+  deadline_.arm(action.at);
+  return {};
+}
+
+Status Instance::execute(const DisarmDeadline&) {
+  deadline_.disarm();
+  return {};
+}
+
+Status Instance::execute(const Notify& action) {
+  around_.on_testament();
+  std::string line =
+      action.from == action.to
+          ? fmt::format("stays {} ({})", name(action.to), action.reason)
+          : fmt::format("{} -> {} ({})", name(action.from), name(action.to), action.reason);
+  around_.log.info(subsystem_, "{}", line);
+  if (action.from != action.to) ++transitions_;
+  history_.push_back({std::move(line), around_.loop.now()});
+  if (history_.size() > kHistoryLines) history_.pop_front();
+  around_.on_role();
+  return {};
+}
+
+// --- Addresses and messages ----------------------------------------------------------------------
+
+std::vector<Prefix> Instance::plan_addresses() const {
+  const std::vector<Prefix> native = interface_.native();
+  std::vector<Prefix> out;
+  for (const Prefix& vip : config_.addresses) {
+    const bool own = std::any_of(native.begin(), native.end(),
+                                 [&](const Prefix& address) { return address.ip == vip.ip; });
+    // The owner's addresses are the interface's own: nothing to add, nothing to take away.
+    if (own && config_.parameters.priority == kOwnerPriority) continue;
+    out.push_back(installed_form(vip, native));
+  }
+  return out;
+}
+
+Envelope Instance::envelope() const {
+  return {.source = fsm_.parameters().own_address,
+          .destination = config_.peer.value_or(IpAddress::v4(kMulticastGroup)),
+          .ttl = kTtl};
+}
+
+std::vector<uint8_t> Instance::advertisement(uint8_t priority) const {
+  Advertisement out{.vrid = config_.vrid,
+                    .priority = priority,
+                    .interval_cs = to_centiseconds(config_.parameters.interval),
+                    .addresses = {}};
+  out.addresses.reserve(config_.addresses.size());
+  for (const Prefix& vip : config_.addresses) out.addresses.push_back(vip.ip);
+  return encode(out, form_, envelope());
+}
+
+void Instance::renew() {
+  feed(RenewalDue{});
+}
+
+void Instance::reconfigure(RouterConfig config) {
+  if (config == config_) return;
+  const RouterConfig old = std::exchange(config_, std::move(config));
+  if (config_.peer != old.peer && socket_) {
+    close_socket();
+    open_socket();
+  }
+  if (config_.checksum != old.checksum) form_ = first_form(config_.checksum);
+  Parameters parameters = config_.parameters;
+  parameters.own_address = fsm_.parameters().own_address;
+  feed(Reconfigured{parameters});
+
+  if (role() == Role::active && config_.addresses != old.addresses) {
+    const std::vector<Prefix> before = std::exchange(installed_, plan_addresses());
+    std::vector<Prefix> gone;
+    std::copy_if(before.begin(), before.end(), std::back_inserter(gone), [&](const Prefix& vip) {
+      return std::find(installed_.begin(), installed_.end(), vip) == installed_.end();
+    });
+    const Status removed = around_.kernel.remove(interface_.index, gone);
+    if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
+    feed(AddressLost{});  // adds what is new, announces
+  }
+  around_.log.info(subsystem_, "reconfigured");
+  around_.on_testament();
+  around_.on_role();
+}
+
+}  // namespace hapair::vrrp

@@ -1,0 +1,127 @@
+// One [vrrp NAME] at work: its state machine, its socket, its timer. Turns datagrams, link changes
+// and lbcore's word into events, and actions into system calls, in the order in which the state
+// machine gave them.
+//
+// A failed action comes back as an event after the rest of its list was dropped; events that arise
+// while actions run wait their turn. Owned by `speaker`; everything runs on its loop.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ev++.h>
+
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/rate_limit.h"
+#include "common/schema/control.pb.h"
+#include "common/schema/role.pb.h"
+#include "vrrpd/config/config.h"
+#include "vrrpd/election/fsm.h"
+#include "vrrpd/election/serving_lease.h"
+#include "vrrpd/guardian/testament.pb.h"
+#include "vrrpd/kernel/adv_socket.h"
+#include "vrrpd/kernel/announcer.h"
+#include "vrrpd/kernel/link_monitor.h"
+#include "vrrpd/kernel/netlink_address.h"
+
+namespace hapair::vrrp {
+
+class Instance {
+ public:
+  struct Surroundings {
+    EventLoop& loop;
+    Logger& log;
+    NetlinkAddress& kernel;
+    std::function<void()>
+        on_testament;               // called before addresses are added and after a change of role
+    std::function<void()> on_role;  // role, reason or addresses changed
+  };
+
+  Instance(Surroundings around, RouterConfig config);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  void start();
+  /// Releases and resigns when Active.
+  void stop(const std::string& reason);
+  void on_link(const LinkMonitor& monitor);
+  void on_address_removed(int interface, const IpAddress& ip);
+  void on_lbcore(const ServingLease& lease);
+  /// `config` must be the same router. The VIPs that stay are not touched.
+  void reconfigure(RouterConfig config);
+  /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
+  void renew();
+
+  [[nodiscard]] const RouterConfig& config() const { return config_; }
+  [[nodiscard]] Role role() const { return fsm_.role(); }
+  void write(testament::Router& out) const;
+  void write(role::Router& out) const;
+  void write(control::VrrpRouter& out) const;
+
+ private:
+  void feed(const Event& event);
+  void execute(const Actions& actions);
+
+  // One function per action; the error leads to ActionFailed.
+  Status execute(const SendAdvertisement& action);
+  Status execute(const AddAddresses& action);
+  Status execute(const RemoveAddresses& action);
+  Status execute(const Announce& action);
+  Status execute(const ArmDeadline& action);
+  Status execute(const DisarmDeadline& action);
+  Status execute(const Notify& action);
+
+  void on_readable(ev::io& watcher, int events);
+  void on_deadline();
+  void hear_what_waits();
+  void hear(std::span<const uint8_t> datagram);
+  void refuse(std::span<const uint8_t> datagram, RefuseReason reason);
+  void check_agreement(const Received& received);
+  bool open_socket();
+  void close_socket();
+  [[nodiscard]] std::string link_trouble(const Interface* found) const;
+  [[nodiscard]] const Prefix* primary_of(const Interface& found) const;
+  [[nodiscard]] std::vector<Prefix> plan_addresses() const;
+  [[nodiscard]] std::vector<uint8_t> advertisement(uint8_t priority) const;
+  [[nodiscard]] Envelope envelope() const;
+  [[nodiscard]] std::string about_peer() const;
+
+  Surroundings around_;
+  RouterConfig config_;
+  std::string subsystem_;  // "vrrp main"
+  Fsm fsm_;
+  Deadline deadline_;
+  Announcer announcer_;
+
+  Interface interface_;  // as last seen; index 0: none
+  std::optional<AdvSocket> socket_;
+  ev::io watcher_;
+  std::vector<Prefix> installed_;
+  ChecksumForm form_ = ChecksumForm::pseudo_header;
+
+  std::deque<Event> pending_;
+  bool stepping_ = false;
+  int sends_failed_ = 0;  // in a row
+
+  // For people.
+  uint64_t sent_ = 0;
+  uint64_t received_ = 0;
+  uint64_t transitions_ = 0;
+  std::array<uint64_t, kRefuseReasons> refused_{};
+  struct Past {
+    std::string line;
+    TimePoint at;
+  };
+  std::deque<Past> history_;
+  RateLimit refusal_lines_{5, 10s};
+  RateLimit disagreement_lines_{1, 60s};
+  RateLimit failure_lines_{1, 10s};
+};
+
+}  // namespace hapair::vrrp
