@@ -1,0 +1,142 @@
+// What a client notices when the Active node fails: vrrpd beside keepalived, interleaved in one
+// run, at random phases of the advertisement interval. A UDP probe asks the VIP every 0.25 ms (a
+// lost SYN would be retried after a second and hide everything), an observer asks by ARP who has
+// it.
+//
+// usage: bench_failover [--reps N] [--intervals 10ms,100ms,1s] [--faults stop,speaker,...]
+//                       [--contenders keepalived,vrrpd,pair]
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "common/units.h"
+#include "tests/bench/failover/faults.h"
+#include "tests/bench/failover/pair.h"
+
+namespace hapair::test::bench {
+namespace {
+
+struct Options {
+  int reps = 9;
+  std::vector<std::string> intervals{"10ms", "100ms", "1s"};
+  std::vector<std::string> faults;
+  std::vector<std::string> contenders{"keepalived", "vrrpd", "pair"};
+};
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Contender contender_of(std::string_view name) {
+  if (name == "keepalived") return Contender::keepalived;
+  return name == "pair" ? Contender::pair : Contender::vrrpd;
+}
+
+std::string summary(std::vector<double> values) {
+  if (values.empty()) return "-";
+  std::ranges::sort(values);
+  return fmt::format("{:.1f} ({:.1f}..{:.1f})", values[values.size() / 2], values.front(),
+                     values.back());
+}
+
+std::optional<double> trial(const Fault& fault, Contender contender, Duration interval,
+                            std::mt19937& random) {
+  if (contender == Contender::keepalived && !fault.keepalived) return std::nullopt;
+  if (fault.needs_lbcore && contender != Contender::pair) return std::nullopt;
+  try {
+    Pair pair({.contender = contender,
+               .interval = interval,
+               .supervised = fault.supervised,
+               .with_lbcore = fault.needs_lbcore});
+    return fault.trial(pair, random);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "no trial of {}: {}\n", fault.name, error.what());
+    return std::nullopt;
+  }
+}
+
+void run(const Options& options) {
+  std::mt19937 random(7);
+  std::map<std::tuple<std::string_view, std::string, std::string>, std::vector<double>> results;
+  const auto wanted = [&](const Fault& fault) {
+    return options.faults.empty() ||
+           std::ranges::find(options.faults, fault.name) != options.faults.end();
+  };
+  for (int rep = 0; rep < options.reps; ++rep) {
+    for (const auto& interval : options.intervals) {
+      for (const Fault& fault : faults()) {
+        if (!wanted(fault)) continue;
+        for (const auto& contender : options.contenders) {
+          const auto figure =
+              trial(fault, contender_of(contender), *parse_duration(interval), random);
+          if (figure) results[{fault.name, interval, contender}].push_back(*figure);
+        }
+      }
+    }
+    fmt::print(stderr, "round {} of {}\n", rep + 1, options.reps);
+  }
+  fmt::print("ms: median (min..max) of {} rounds\n{:<16}{:<26}{:>8}", options.reps, "fault",
+             "figure", "interval");
+  for (const auto& contender : options.contenders) fmt::print("  {:>28}", contender);
+  fmt::print("\n");
+  for (const Fault& fault : faults()) {
+    if (!wanted(fault)) continue;
+    for (const auto& interval : options.intervals) {
+      fmt::print("{:<16}{:<26}{:>8}", fault.name, fault.measure, interval);
+      for (const auto& contender : options.contenders) {
+        fmt::print("  {:>28}", summary(results[{fault.name, interval, contender}]));
+      }
+      fmt::print("\n");
+    }
+  }
+}
+
+int usage(const char* program) {
+  fmt::print(stderr,
+             "usage: {} [--reps N] [--intervals LIST] [--faults LIST] [--contenders LIST]\nfaults:",
+             program);
+  for (const Fault& fault : faults()) fmt::print(stderr, " {}", fault.name);
+  fmt::print(stderr, "\n");
+  return 2;
+}
+
+}  // namespace
+}  // namespace hapair::test::bench
+
+int main(int argc, char** argv) {
+  using namespace hapair::test::bench;  // NOLINT: the program's own names
+  Options options;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string_view name = argv[i];
+    if (i + 1 == argc) return usage(argv[0]);
+    const std::string_view value = argv[i + 1];
+    if (name == "--reps") {
+      options.reps = static_cast<int>(*hapair::parse_integer(value));
+    } else if (name == "--intervals") {
+      options.intervals = split(value);
+    } else if (name == "--faults") {
+      options.faults = split(value);
+    } else if (name == "--contenders") {
+      options.contenders = split(value);
+    } else {
+      return usage(argv[0]);
+    }
+  }
+  run(options);
+  return 0;
+}
