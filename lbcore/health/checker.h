@@ -12,8 +12,8 @@
 #include "common/event_loop.h"
 #include "common/log.h"
 #include "common/rate_limit.h"
+#include "common/rise_fall.h"
 #include "lbcore/health/probe.h"
-#include "lbcore/health/rise_fall.h"
 #include "lbcore/model/live.h"
 
 namespace hapair::lbcore::health {

@@ -1,6 +1,6 @@
-#include "lbcore/health/rise_fall.h"
+#include "common/rise_fall.h"
 
-namespace hapair::lbcore::health {
+namespace hapair {
 
 bool RiseFall::result(bool passed) {
   if (!decided_) {
@@ -28,4 +28,4 @@ void RiseFall::decide(bool up) {
   against_ = 0;
 }
 
-}  // namespace hapair::lbcore::health
+}  // namespace hapair

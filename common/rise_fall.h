@@ -1,14 +1,14 @@
 // Turns single results of a check into a verdict. Pure.
 //
-// A server starts down and undecided, and its first result decides at once: a node that just
-// started must neither send clients to a dead server nor wait for `rise` results before it can
-// serve at all. From then on it takes `fall` failures in a row to go down and `rise` successes in a
-// row to come up.
+// What is checked starts down and undecided, and its first result decides at once: a node that just
+// started must neither send clients to a dead server (or take part with a failing script) nor wait
+// for `rise` results before it can serve at all. From then on it takes `fall` failures in a row to
+// go down and `rise` successes in a row to come up.
 #pragma once
 
 #include <cstdint>
 
-namespace hapair::lbcore::health {
+namespace hapair {
 
 class RiseFall {
  public:
@@ -36,4 +36,4 @@ class RiseFall {
   bool decided_ = false;
 };
 
-}  // namespace hapair::lbcore::health
+}  // namespace hapair

@@ -1,10 +1,10 @@
-#include "lbcore/health/rise_fall.h"
+#include "common/rise_fall.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace hapair::lbcore::health {
+namespace hapair {
 namespace {
 
 /// Feeds '+' and '-', answers with the verdict after each: 'U' and 'D' where it changed, 'u' and
@@ -76,4 +76,4 @@ TEST(RiseFall, CanBeDecidedWithoutAResult) {
 }
 
 }  // namespace
-}  // namespace hapair::lbcore::health
+}  // namespace hapair
