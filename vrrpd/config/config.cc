@@ -60,6 +60,12 @@ constexpr std::array kVrrpKeys{
         .type = Type::yes_no,
         .fallback = "no",
         .help = "whether a returning node of greater priority takes the role back"},
+    Key{.name = "preempt_delay",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1000s",
+        .fallback = "0",
+        .help = "how long it leaves the role to a worse Active before it preempts"},
     Key{.name = "sync_wait",
         .type = Type::duration,
         .least = "0",
@@ -153,6 +159,10 @@ class Reader {
                                          format_duration(out.parameters.interval))));
     }
     out.parameters.preempt = section.yes("preempt");
+    out.parameters.preempt_delay = section.duration("preempt_delay");
+    if (out.parameters.preempt_delay > Duration::zero() && !out.parameters.preempt) {
+      complain(section.error("preempt_delay", "nothing preempts here; valid: with preempt = yes"));
+    }
     out.parameters.boot_hold = section.duration("boot_hold");
     out.parameters.sync_wait = section.duration("sync_wait");
     out.parameters.announce_refresh = section.duration("announce_refresh");

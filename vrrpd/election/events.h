@@ -15,6 +15,7 @@ struct Parameters {
   uint8_t priority = 100;
   Duration interval = 1s;        // Advertisement_Interval
   bool preempt = false;          // Preempt_Mode; the owner (255) always preempts
+  Duration preempt_delay{0};     // how long it leaves the role to a worse Active before it preempts
   Duration boot_hold{0};         // silence to observe after carrier before taking part
   Duration sync_wait{0};         // how long preemption waits for the tables
   Duration announce_refresh{0};  // the Active announces again this often; 0: only with a reason
@@ -44,6 +45,20 @@ struct ServingLost {
 struct SyncChanged {
   bool in_sync = false;
 };
+/// What keeps a router out besides its link and lbcore.
+enum class Fault : uint8_t {
+  demoted,  // by an operator
+  tracked   // an interface or a script that it tracks failed
+};
+inline constexpr size_t kFaults = 2;
+struct FaultChanged {
+  Fault fault = Fault::tracked;
+  std::string reason;  // "track nginx: exited with 1"; empty: it is over
+};
+struct HandOver {  // an operator wants the other node to be Active
+  std::string reason;
+};
+struct TakeBack {};     // an operator allows preemption again after a handover
 struct AddressLost {};  // somebody removed a VIP that we hold
 struct RenewalDue {};   // of the kernel's lease of the VIPs
 struct ActionFailed {
@@ -53,8 +68,8 @@ struct Reconfigured {
   Parameters parameters;
 };
 
-using Event =
-    std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown, ServingRegained,
-                 ServingLost, SyncChanged, AddressLost, RenewalDue, ActionFailed, Reconfigured>;
+using Event = std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown,
+                           ServingRegained, ServingLost, SyncChanged, FaultChanged, HandOver,
+                           TakeBack, AddressLost, RenewalDue, ActionFailed, Reconfigured>;
 
 }  // namespace hapair::vrrp

@@ -124,6 +124,30 @@ void Fsm::on(const SyncChanged& event) {
   in_sync_ = event.in_sync;
 }
 
+// Beyond the RFC: an operator, or something that the router tracks, takes the node out.
+void Fsm::on(const FaultChanged& event) {
+  std::string& known = faults_[static_cast<size_t>(event.fault)];
+  if (known == event.reason) return;
+  known = event.reason;
+  if (known.empty()) {
+    leave_initialize_if_possible();
+  } else {
+    stay_out(known);
+  }
+}
+
+// Beyond the RFC: the operator's wish. Should the other node not take the role, the deadline brings
+// it back.
+void Fsm::on(const HandOver& event) {
+  if (role() != Role::active) return;
+  handed_over_ = true;
+  become_backup(parameters_.interval, event.reason);
+}
+
+void Fsm::on(const TakeBack&) {
+  handed_over_ = false;
+}
+
 // Beyond the RFC: networkd, or a person, removed the VIP. It is still ours.
 void Fsm::on(const AddressLost&) {
   const auto* active = std::get_if<Active>(&state_);
@@ -165,6 +189,7 @@ void Fsm::heard_in(Initialize&, const Heard& event) {
 }
 
 void Fsm::heard_in(Backup& backup, const Heard& event) {
+  consider_preemption(backup, event);
   if (event.priority == kResignPriority) {
     // 6.4.2: priority 0 sets the Active_Down_Timer to Skew_Time.
     // Said again (by its guardian, by a network that duplicates), it does not begin anew.
@@ -308,6 +333,7 @@ void Fsm::become_backup(Duration active_interval, std::string reason) {
 }
 
 void Fsm::become_active(std::string reason) {
+  handed_over_ = false;
   // 6.4.1, 6.4.2: advertise, announce every address, start the Adver_Timer.
   actions_.emplace_back(SendAdvertisement{parameters_.priority});
   actions_.emplace_back(AddAddresses{});
@@ -388,10 +414,38 @@ void Fsm::announce_again(Active& active, Duration gap) {
   announce(active);
 }
 
+/// With preempt, a worse Active was heard: says what we wait for before we take over from it.
+void Fsm::consider_preemption(Backup& backup, const Heard& event) {
+  if (event.priority == kResignPriority) return;
+  const bool worse = parameters_.preempt && !handed_over_ && event.priority < parameters_.priority;
+  if (!worse || parameters_.priority == kOwnerPriority) {
+    backup.could_preempt_since.reset();
+    if (std::exchange(backup.waits_to_preempt, false)) {
+      explain(fmt::format("follows {}, priority {}", event.sender.to_string(), event.priority));
+    }
+    return;
+  }
+  std::string waits_for;
+  if (!in_sync_ && now_ < backup.preempt_from) {
+    backup.could_preempt_since.reset();
+    waits_for = fmt::format("the tables, at most {},", roughly(parameters_.sync_wait));
+  } else {
+    if (!backup.could_preempt_since) backup.could_preempt_since = now_;
+    if (preempts(backup)) return;
+    waits_for = fmt::format("{} (preempt_delay)", roughly(parameters_.preempt_delay));
+  }
+  backup.waits_to_preempt = true;
+  explain(fmt::format("waits for {} before it preempts {}", waits_for, event.sender.to_string()));
+}
+
 bool Fsm::preempts(const Backup& backup) const {
   if (parameters_.priority == kOwnerPriority) return true;
+  if (!parameters_.preempt || handed_over_) return false;
   // Beyond the RFC (DESIGN invariant 5): not before the tables are in sync, within limits.
-  return parameters_.preempt && (in_sync_ || now_ >= backup.preempt_from);
+  if (!in_sync_ && now_ < backup.preempt_from) return false;
+  return parameters_.preempt_delay == Duration::zero() ||
+         (backup.could_preempt_since &&
+          now_ - *backup.could_preempt_since >= parameters_.preempt_delay);
 }
 
 bool Fsm::beats_us(const Heard& event) const {
@@ -400,7 +454,12 @@ bool Fsm::beats_us(const Heard& event) const {
 }
 
 std::string Fsm::what_blocks() const {
-  return !link_trouble_.empty() ? link_trouble_ : serving_trouble_;
+  // What the operator did comes first: he must not look for a fault.
+  const std::string& demoted = faults_[static_cast<size_t>(Fault::demoted)];
+  for (const std::string* trouble : {&demoted, &link_trouble_, &serving_trouble_}) {
+    if (!trouble->empty()) return *trouble;
+  }
+  return faults_[static_cast<size_t>(Fault::tracked)];
 }
 
 std::string Fsm::why_deadline_passed(const Backup& backup) const {

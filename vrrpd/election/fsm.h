@@ -12,9 +12,11 @@
 //   - any evidence of a second Active makes the one that stays announce again: switches may have
 //   learnt the wrong port; who loses says so with a resign, or the winner might never know that
 //   there was a second one; and what no evidence reached is mended by announce_refresh
-//   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait
+//   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait; then
+//   preempt_delay runs; and after a handover it does not preempt until the new Active is lost
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +38,9 @@ struct Backup {
   Duration active_interval;  // Active_Adver_Interval: what the Active says, at first our own
   TimePoint preempt_from;    // out of sync, no preemption before this
   bool resigned = false;     // the last word was priority 0
+  // With preempt: since when a worse Active has been heard and nothing but the delay is in the way.
+  std::optional<TimePoint> could_preempt_since = {};
+  bool waits_to_preempt = false;  // and the reason says so
 };
 
 struct Active {
@@ -80,6 +85,9 @@ class Fsm {
   void on(const ServingRegained&);
   void on(const ServingLost& event);
   void on(const SyncChanged& event);
+  void on(const FaultChanged& event);
+  void on(const HandOver& event);
+  void on(const TakeBack&);
   void on(const AddressLost&);
   void on(const RenewalDue&);
   void on(const ActionFailed& event);
@@ -105,6 +113,7 @@ class Fsm {
   void arm(Active& active, TimePoint at);
   void announce(Active& active);
   void announce_again(Active& active, Duration gap);
+  void consider_preemption(Backup& backup, const Heard& event);
   [[nodiscard]] bool preempts(const Backup& backup) const;
   [[nodiscard]] bool beats_us(const Heard& event) const;
   [[nodiscard]] std::string what_blocks() const;
@@ -120,6 +129,7 @@ class Fsm {
   bool started_ = false;
   std::string link_trouble_ = "the link's state is not known yet";
   std::string serving_trouble_;
+  std::array<std::string, kFaults> faults_;  // by Fault
   struct Hold {
     TimePoint until;
     std::string reason;
@@ -128,6 +138,7 @@ class Fsm {
   std::optional<Hold> hold_;  // boot_hold, or the pause after a failed action
 
   bool in_sync_ = true;
+  bool handed_over_ = false;  // by an operator: no preemption until the new Active is lost
 
   // Of the step that runs.
   TimePoint now_;

@@ -336,6 +336,7 @@ void Instance::reconfigure(RouterConfig config) {
   if (config_.checksum != old.checksum) form_ = first_form(config_.checksum);
   Parameters parameters = config_.parameters;
   parameters.own_address = fsm_.parameters().own_address;
+  parameters.priority = tracked_.priority(parameters.priority);
   feed(Reconfigured{parameters});
 
   if (role() == Role::active && config_.addresses != old.addresses) {

@@ -29,6 +29,7 @@
 #include "vrrpd/kernel/announcer.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/track/effective_priority.h"
 
 namespace hapair::vrrp {
 
@@ -53,6 +54,10 @@ class Instance {
   void on_link(const LinkMonitor& monitor);
   void on_address_removed(int interface, const IpAddress& ip);
   void on_lbcore(const ServingLease& lease);
+  /// A tracked interface or script has a verdict, or another one.
+  void on_tracked(const std::string& name, Tracked::Thing thing);
+  /// It is not tracked any more.
+  void forget_tracked(const std::string& name);
   /// `config` must be the same router. The VIPs that stay are not touched.
   void reconfigure(RouterConfig config);
   /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
@@ -91,11 +96,13 @@ class Instance {
   [[nodiscard]] std::vector<uint8_t> advertisement(uint8_t priority) const;
   [[nodiscard]] Envelope envelope() const;
   [[nodiscard]] std::string about_peer() const;
+  void apply_tracked();
 
   Surroundings around_;
   RouterConfig config_;
   std::string subsystem_;  // "vrrp main"
   Fsm fsm_;
+  Tracked tracked_;
   Deadline deadline_;
   Announcer announcer_;
 

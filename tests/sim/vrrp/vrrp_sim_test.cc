@@ -42,6 +42,9 @@ PairSetup random_setup(std::mt19937_64& random) {
   setup.node[1].priority = one_of<uint8_t>(random, {100, 150, 200, 1});
   setup.node[0].preempt = one_of<int>(random, {0, 1}) == 1;
   setup.node[1].preempt = setup.node[0].preempt;
+  for (NodeSetup& node : setup.node) {
+    node.preempt_delay = setup.interval * one_of<int>(random, {0, 0, 3, 20});
+  }
   return setup;
 }
 
@@ -140,7 +143,8 @@ TEST(VrrpSimulation, WhateverBreaksOneNodeServesInTheEnd) {
     world.run_until(TimePoint(1000s) + span + setup.interval * 13);
     heal(world);
     // Long enough for a respawn, an election and, with preemption, a second one.
-    const Duration quiet = setup.interval * 12 + 200ms;
+    const Duration delay = std::max(setup.node[0].preempt_delay, setup.node[1].preempt_delay);
+    const Duration quiet = setup.interval * 12 + 200ms + delay;
     world.run_until(world.now() + quiet);
 
     ASSERT_EQ(world.violation(), "") << explain(seed, world);

@@ -38,6 +38,7 @@ void World::boot(int node) {
   self.fsm = std::make_unique<Fsm>(Parameters{.priority = setup_.node[node].priority,
                                               .interval = setup_.interval,
                                               .preempt = setup_.node[node].preempt,
+                                              .preempt_delay = setup_.node[node].preempt_delay,
                                               .boot_hold = Duration::zero(),
                                               .sync_wait = Duration::zero(),
                                               .announce_refresh = 10 * setup_.interval,

@@ -26,6 +26,7 @@ namespace hapair::vrrp::sim {
 struct NodeSetup {
   uint8_t priority = 100;
   bool preempt = false;
+  Duration preempt_delay{0};
 };
 
 struct PairSetup {

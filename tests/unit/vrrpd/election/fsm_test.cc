@@ -296,7 +296,11 @@ TEST(Backup, preemption_waits_for_the_tables_but_not_for_ever) {
   Fsm fsm = initialize(waiting);
   (void)fsm.step(SyncChanged{false}, kStart);
   (void)fsm.step(LinkUp{}, kStart);
-  EXPECT_THAT(fsm.step(heard(50), kStart + 5ms), ElementsAre(arm(kStart + 5ms + kDown)));
+  EXPECT_THAT(fsm.step(heard(50), kStart + 5ms),
+              ElementsAre(notify(Role::backup, Role::backup,
+                                 "waits for the tables, at most 30.0 s, before it preempts "
+                                 "10.0.0.1"),
+                          arm(kStart + 5ms + kDown)));
   EXPECT_THAT(fsm.step(heard(50), kStart + 30s - 1ms),
               ElementsAre(arm(kStart + 30s - 1ms + kDown)));
   EXPECT_THAT(fsm.step(heard(50), kStart + 30s), IsEmpty());  // waited long enough
