@@ -90,7 +90,7 @@ const Prefix* Instance::primary_of(const Interface& found) const {
 
 bool Instance::open_socket() {
   const auto use = config_.peer ? AdvSocket::Use::unicast : AdvSocket::Use::multicast;
-  auto socket = AdvSocket::open(use, config_.interface, interface_.index, config_.vrid);
+  auto socket = AdvSocket::open(AF_INET, use, config_.interface, interface_.index, config_.vrid);
   if (!socket) {
     feed(LinkDown{socket.error().message});
     return false;
@@ -144,20 +144,25 @@ void Instance::on_deadline() {
 
 void Instance::hear_what_waits() {
   if (!socket_) return;
-  const Status status = socket_->receive(
-      kDatagramsPerWakeup, [this](std::span<const uint8_t> datagram) { hear(datagram); });
+  const Status status = socket_->receive(kDatagramsPerWakeup, [this](const auto& datagram) {
+    if (datagram) {
+      hear(*datagram);
+    } else {
+      refuse("somebody", datagram.error());
+    }
+  });
   if (!status && failure_lines_.allow(around_.loop.now())) {
     around_.log.environment(subsystem_, "{}", status.error().message);
   }
 }
 
-void Instance::hear(std::span<const uint8_t> datagram) {
+void Instance::hear(const Datagram& datagram) {
   const Admission admission{.vrid = config_.vrid,
                             .own = fsm_.parameters().own_address,
                             .peer = config_.peer,
                             .least_ttl = config_.least_ttl};
   const auto received = receive(datagram, admission);
-  if (!received) return refuse(datagram, received.error());
+  if (!received) return refuse(datagram.envelope.source.to_string(), received.error());
   ++received_;
   if (config_.checksum == ChecksumChoice::automatic) form_ = received->decoded.form;
   check_agreement(*received);
@@ -166,11 +171,9 @@ void Instance::hear(std::span<const uint8_t> datagram) {
              .interval = from_centiseconds(received->decoded.advertisement.interval_cs)});
 }
 
-void Instance::refuse(std::span<const uint8_t> datagram, RefuseReason reason) {
+void Instance::refuse(const std::string& sender, RefuseReason reason) {
   ++refused_[static_cast<size_t>(reason)];
   if (!refusal_lines_.allow(around_.loop.now())) return;
-  const auto parts = split(datagram);
-  const std::string sender = parts ? parts->envelope.source.to_string() : "somebody";
   std::string hint;
   if (reason == RefuseReason::version) hint = "; set the peer to VRRP version 3";
   if (reason == RefuseReason::ttl) hint = "; it came through a router";
@@ -308,7 +311,7 @@ std::vector<Prefix> Instance::plan_addresses() const {
 
 Envelope Instance::envelope() const {
   return {.source = fsm_.parameters().own_address,
-          .destination = config_.peer.value_or(IpAddress::v4(kMulticastGroup)),
+          .destination = config_.peer.value_or(multicast_group(AF_INET)),
           .ttl = kTtl};
 }
 

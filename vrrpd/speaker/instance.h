@@ -85,8 +85,8 @@ class Instance {
   void on_readable(ev::io& watcher, int events);
   void on_deadline();
   void hear_what_waits();
-  void hear(std::span<const uint8_t> datagram);
-  void refuse(std::span<const uint8_t> datagram, RefuseReason reason);
+  void hear(const Datagram& datagram);
+  void refuse(const std::string& sender, RefuseReason reason);
   void check_agreement(const Received& received);
   bool open_socket();
   void close_socket();

@@ -170,15 +170,23 @@ TEST(Packet, refuses_interval_zero) {
 
 const Admission kAdmission{.vrid = 10, .own = ip("192.0.2.252"), .peer = {}, .least_ttl = 255};
 
+/// As `adv_socket` does it with what an IPv4 raw socket delivers.
+tl::expected<Received, RefuseReason> receive_v4(std::span<const uint8_t> bytes,
+                                                const Admission& admission) {
+  const auto parts = split(bytes);
+  if (!parts) return tl::unexpected(parts.error());
+  return receive(*parts, admission);
+}
+
 RefuseReason refusal(const Envelope& envelope, const Admission& admission) {
-  const auto got = receive(
+  const auto got = receive_v4(
       datagram(envelope, encode(kAdvertisement, ChecksumForm::pseudo_header, envelope)), admission);
   EXPECT_FALSE(got.has_value());
   return got.has_value() ? RefuseReason{} : got.error();
 }
 
 TEST(Datagram, a_good_one_passes) {
-  const auto got = receive(datagram(kEnvelope, from_hex(kPseudoHeaderBytes)), kAdmission);
+  const auto got = receive_v4(datagram(kEnvelope, from_hex(kPseudoHeaderBytes)), kAdmission);
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->source, ip("192.0.2.251"));
   EXPECT_EQ(got->decoded.advertisement, kAdvertisement);
@@ -189,20 +197,21 @@ TEST(Datagram, options_in_the_header_are_skipped) {
   bytes[0] = 0x46;
   bytes[3] = static_cast<uint8_t>(bytes.size() + 4);
   bytes.insert(bytes.begin() + 20, {0x94, 0x04, 0x00, 0x00});  // router alert
-  EXPECT_TRUE(receive(bytes, kAdmission).has_value());
+  EXPECT_TRUE(receive_v4(bytes, kAdmission).has_value());
 }
 
 TEST(Datagram, refuses_what_its_own_header_does_not_cover) {
   const auto good = datagram(kEnvelope, from_hex(kPseudoHeaderBytes));
   for (size_t n = 0; n < good.size(); ++n) {
-    EXPECT_EQ(receive(std::span(good).first(n), kAdmission).error(), RefuseReason::truncated) << n;
+    EXPECT_EQ(receive_v4(std::span(good).first(n), kAdmission).error(), RefuseReason::truncated)
+        << n;
   }
   auto short_header = good;
   short_header[0] = 0x44;
-  EXPECT_EQ(receive(short_header, kAdmission).error(), RefuseReason::truncated);
+  EXPECT_EQ(receive_v4(short_header, kAdmission).error(), RefuseReason::truncated);
   auto short_total = good;
   short_total[3] = 19;
-  EXPECT_EQ(receive(short_total, kAdmission).error(), RefuseReason::truncated);
+  EXPECT_EQ(receive_v4(short_total, kAdmission).error(), RefuseReason::truncated);
 }
 
 TEST(Datagram, refuses_a_ttl_below_255) {
@@ -216,7 +225,7 @@ TEST(Datagram, a_routed_peer_is_admitted_down_to_least_ttl) {
       .vrid = 10, .own = ip("10.0.0.1"), .peer = ip("192.0.2.251"), .least_ttl = 250};
   Envelope envelope{.source = ip("192.0.2.251"), .destination = ip("10.0.0.1"), .ttl = 250};
   const auto bytes = encode(kAdvertisement, ChecksumForm::pseudo_header, envelope);
-  EXPECT_TRUE(receive(datagram(envelope, bytes), routed).has_value());
+  EXPECT_TRUE(receive_v4(datagram(envelope, bytes), routed).has_value());
   envelope.ttl = 249;
   EXPECT_EQ(refusal(envelope, routed), RefuseReason::ttl);
 }
