@@ -61,14 +61,28 @@ void be_punctual() {
 }  // namespace
 
 Responder::Responder(const Namespace& in, std::string name, uint16_t port)
-    : name_(std::move(name)), socket_(open_socket(in, AF_INET, SOCK_DGRAM)) {
+    : name_(std::move(name)),
+      socket_(open_socket(in, AF_INET, SOCK_DGRAM)),
+      listener_(open_socket(in, AF_INET, SOCK_STREAM)) {
   const int on = 1;
   ::setsockopt(socket_.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+  ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in any = ipv4("0.0.0.0", port);
-  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) {
-    throw_system(fmt::format("bind a responder to port {}", port));
+  for (const UniqueFd* socket : {&socket_, &listener_}) {
+    if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) {
+      throw_system(fmt::format("bind a responder to port {}", port));
+    }
   }
+  if (::listen(listener_.get(), SOMAXCONN) != 0) throw_system("listen for connections");
   thread_ = std::jthread([this](const std::stop_token& stop) { answer(stop); });
+  acceptor_ = std::jthread([this](const std::stop_token& stop) { accept(stop); });
+}
+
+void Responder::accept(const std::stop_token& stop) const {
+  while (!stop.stop_requested()) {
+    if (!wait_readable(listener_.get(), Clock::now() + kStopCheck)) continue;
+    const UniqueFd taken(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
 }
 
 void Responder::answer(const std::stop_token& stop) const {

@@ -87,7 +87,8 @@ class Prober {
   ProbeLog log_;
 };
 
-/// Answers every datagram to `port`, whatever the address, with the probe's number and `name`.
+/// Answers every datagram to `port`, whatever the address, with the probe's number and `name`, and
+/// takes every TCP connection to it.
 class Responder {
  public:
   static constexpr uint16_t kPort = 7007;
@@ -95,9 +96,12 @@ class Responder {
 
  private:
   void answer(const std::stop_token& stop) const;
+  void accept(const std::stop_token& stop) const;
   std::string name_;
   UniqueFd socket_;
+  UniqueFd listener_;
   std::jthread thread_;
+  std::jthread acceptor_;
 };
 
 class UdpProber : public Prober {

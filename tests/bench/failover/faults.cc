@@ -29,33 +29,38 @@ void let_settle(const Pair& pair, TimePoint broken) {
   wait_until(broken + 4 * pair.setup().interval + 1200ms);
 }
 
+/// The longest time without an answer.
+Figure outage_since(const Pair& pair, TimePoint broken) {
+  return {.value = ms(pair.client_log().longest_gap(broken)),
+          .tcp = ms(pair.tcp_log().longest_gap(broken))};
+}
+
 using Break = std::function<void(Pair&)>;
 
-/// The longest time without an answer.
-std::function<double(Pair&, std::mt19937&)> outage(Break breaks) {
+std::function<Figure(Pair&, std::mt19937&)> outage(Break breaks) {
   return [breaks = std::move(breaks)](Pair& pair, std::mt19937& random) {
     const TimePoint broken = random_phase(pair, random);
     breaks(pair);
     let_settle(pair, broken);
-    return ms(pair.client_log().longest_gap(broken));
+    return outage_since(pair, broken);
   };
 }
 
 /// Until lb2 answers the client for the first time.
-std::function<double(Pair&, std::mt19937&)> until_the_other_answers(Break breaks) {
+std::function<Figure(Pair&, std::mt19937&)> until_the_other_answers(Break breaks) {
   return [breaks = std::move(breaks)](Pair& pair, std::mt19937& random) {
     const TimePoint broken = random_phase(pair, random);
     breaks(pair);
     let_settle(pair, broken);
     for (const Stretch& stretch : pair.client_log().stretches(broken)) {
-      if (stretch.who == "lb2") return ms(stretch.first - broken);
+      if (stretch.who == "lb2") return Figure{.value = ms(stretch.first - broken)};
     }
-    return kNever;
+    return Figure{.value = kNever};
   };
 }
 
 /// Until exactly one node answers a broadcast question for the VIP, for good.
-std::function<double(Pair&, std::mt19937&)> until_one_answers(Break breaks) {
+std::function<Figure(Pair&, std::mt19937&)> until_one_answers(Break breaks) {
   return [breaks = std::move(breaks)](Pair& pair, std::mt19937& random) {
     const TimePoint broken = random_phase(pair, random);
     breaks(pair);
@@ -68,8 +73,10 @@ std::function<double(Pair&, std::mt19937&)> until_one_answers(Break breaks) {
       if (stretch.who == "lb1") last_of_lb1 = std::max(last_of_lb1, stretch.last);
       if (stretch.who == "lb2" && !first_of_lb2) first_of_lb2 = stretch.first;
     }
-    if (!first_of_lb2 || Clock::now() - last_of_lb1 < 100ms) return kNever;
-    return ms(std::max(last_of_lb1, *first_of_lb2) - broken);
+    if (!first_of_lb2 || Clock::now() - last_of_lb1 < 100ms) {
+      return Figure{.value = kNever};
+    }
+    return Figure{.value = ms(std::max(last_of_lb1, *first_of_lb2) - broken)};
   };
 }
 
@@ -85,7 +92,7 @@ void kill_all(Pair& pair) {
   }
 }
 
-double heal_a_partition(Pair& pair, std::mt19937& random) {
+Figure heal_a_partition(Pair& pair, std::mt19937& random) {
   // An Active of some age: a young one still repeats its announcements and hides the trouble.
   wait_until(Clock::now() + 6s);
   pair.set_reachable(pair.lb1(), false);
@@ -100,27 +107,27 @@ double heal_a_partition(Pair& pair, std::mt19937& random) {
   for (const Gap& gap : pair.client_log().gaps(healed, 2ms)) {
     longest = std::max(longest, gap.end - std::max(gap.begin, healed));
   }
-  return ms(longest);
+  return {.value = ms(longest)};
 }
 
-double freeze(Pair& pair, std::mt19937& random) {
+Figure freeze(Pair& pair, std::mt19937& random) {
   (void)random_phase(pair, random);
   signal_all(pair, SIGSTOP);
   wait_until(Clock::now() + 5s);
   const TimePoint thawed = Clock::now();
   signal_all(pair, SIGCONT);
   wait_until(thawed + 6 * pair.setup().interval + 1s);
-  return ms(pair.arp_log().dual_window(thawed));
+  return {.value = ms(pair.arp_log().dual_window(thawed))};
 }
 
-double delete_vip(Pair& pair, std::mt19937& random) {
+Figure delete_vip(Pair& pair, std::mt19937& random) {
   const TimePoint broken = random_phase(pair, random);
   for (const char* form : {"/32", "/24"}) {
     (void)pair.lb1().inside.try_exec(
         {"ip", "address", "del", std::string(Pair::kVip) + form, "dev", "eth0"});
   }
   let_settle(pair, broken);
-  return ms(pair.client_log().longest_gap(broken));
+  return outage_since(pair, broken);
 }
 
 const std::array kFaults{

@@ -11,14 +11,20 @@
 
 namespace hapair::test::bench {
 
+/// In ms.
+struct Figure {
+  double value = 0;
+  std::optional<double> tcp = {};  // the same as connecting clients saw it
+};
+
 struct Fault {
   std::string_view name;
-  std::string_view measure;  // what the figure is, in ms
+  std::string_view measure;  // what the figure is
   bool needs_lbcore = false;
   bool supervised = false;
   bool keepalived = true;  // whether there is the same fault there
-  /// Breaks lb1 of a settled pair at a random phase and returns the figure in ms.
-  std::function<double(Pair&, std::mt19937&)> trial;
+  /// Breaks lb1 of a settled pair at a random phase and returns what was measured.
+  std::function<Figure(Pair&, std::mt19937&)> trial;
 };
 
 std::span<const Fault> faults();

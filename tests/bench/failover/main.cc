@@ -47,14 +47,17 @@ Contender contender_of(std::string_view name) {
   return name == "pair" ? Contender::pair : Contender::vrrpd;
 }
 
-std::string summary(std::vector<double> values) {
-  if (values.empty()) return "-";
-  std::ranges::sort(values);
-  return fmt::format("{:.1f} ({:.1f}..{:.1f})", values[values.size() / 2], values.front(),
-                     values.back());
+std::string summary(std::vector<Figure> figures) {
+  if (figures.empty()) return "-";
+  const size_t middle = figures.size() / 2;
+  std::ranges::sort(figures, {}, [](const Figure& figure) { return figure.tcp.value_or(0); });
+  const std::optional<double> tcp = figures[middle].tcp;
+  std::ranges::sort(figures, {}, &Figure::value);
+  return fmt::format("{:.1f} ({:.1f}..{:.1f}){}", figures[middle].value, figures.front().value,
+                     figures.back().value, tcp ? fmt::format(" tcp {:.0f}", *tcp) : "");
 }
 
-std::optional<double> trial(const Fault& fault, Contender contender, Duration interval,
+std::optional<Figure> trial(const Fault& fault, Contender contender, Duration interval,
                             std::mt19937& random) {
   if (contender == Contender::keepalived && !fault.keepalived) return std::nullopt;
   if (fault.needs_lbcore && contender != Contender::pair) return std::nullopt;
@@ -72,7 +75,7 @@ std::optional<double> trial(const Fault& fault, Contender contender, Duration in
 
 void run(const Options& options) {
   std::mt19937 random(7);
-  std::map<std::tuple<std::string_view, std::string, std::string>, std::vector<double>> results;
+  std::map<std::tuple<std::string_view, std::string, std::string>, std::vector<Figure>> results;
   const auto wanted = [&](const Fault& fault) {
     return options.faults.empty() ||
            std::ranges::find(options.faults, fault.name) != options.faults.end();
@@ -92,14 +95,14 @@ void run(const Options& options) {
   }
   fmt::print("ms: median (min..max) of {} rounds\n{:<16}{:<26}{:>8}", options.reps, "fault",
              "figure", "interval");
-  for (const auto& contender : options.contenders) fmt::print("  {:>28}", contender);
+  for (const auto& contender : options.contenders) fmt::print("  {:>34}", contender);
   fmt::print("\n");
   for (const Fault& fault : faults()) {
     if (!wanted(fault)) continue;
     for (const auto& interval : options.intervals) {
       fmt::print("{:<16}{:<26}{:>8}", fault.name, fault.measure, interval);
       for (const auto& contender : options.contenders) {
-        fmt::print("  {:>28}", summary(results[{fault.name, interval, contender}]));
+        fmt::print("  {:>34}", summary(results[{fault.name, interval, contender}]));
       }
       fmt::print("\n");
     }

@@ -50,6 +50,7 @@ Pair::Pair(const Setup& setup) : setup_(setup) {
     }
   }
   client_prober_ = std::make_unique<UdpProber>(client_, kVip, 250us);
+  tcp_prober_ = std::make_unique<TcpProber>(client_, kVip, Responder::kPort);
   arp_prober_ = std::make_unique<ArpProber>(
       observer_, "eth0", kVip,
       std::map<std::string, std::string>{{lb1_.inside.mac("eth0"), "lb1"},

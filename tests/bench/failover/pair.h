@@ -59,6 +59,7 @@ class Pair {
   void set_reachable(Node& node, bool on);
   void set_cable(Node& node, bool plugged);
   [[nodiscard]] const ProbeLog& client_log() const { return client_prober_->log(); }
+  [[nodiscard]] const ProbeLog& tcp_log() const { return tcp_prober_->log(); }
   [[nodiscard]] const ProbeLog& arp_log() const { return arp_prober_->log(); }
 
  private:
@@ -75,6 +76,7 @@ class Pair {
   Node lb1_{.name = "lb1", .priority = 150, .inside = Namespace("lb1")};
   Node lb2_{.name = "lb2", .priority = 100, .inside = Namespace("lb2")};
   std::unique_ptr<UdpProber> client_prober_;
+  std::unique_ptr<TcpProber> tcp_prober_;
   std::unique_ptr<ArpProber> arp_prober_;
 };
 
