@@ -98,7 +98,7 @@ int release_addresses(const Options& options) {
   const auto loaded = load_config(options.config, options.node);
   if (loaded) {
     for (const RouterConfig& router : loaded->routers) {
-      for (const Prefix& vip : router.addresses) vips.insert(vip.ip);
+      for (const Prefix& vip : router.all_addresses()) vips.insert(vip.ip);
     }
   }
   NetlinkAddress kernel;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,8 +21,8 @@ using config::Kind;
 using config::Section;
 using config::Type;
 
-constexpr size_t kMaxAddresses =
-    20;  // per router: what one takeover adds and announces in well below 1 ms
+constexpr size_t kMaxAddresses = 20;  // per router: what an advertisement names
+constexpr size_t kMaxExtraAddresses = 1000;
 
 constexpr std::array kVrrpKeys{
     Key{.name = "interface", .fallback = std::nullopt, .help = "network interface of the router"},
@@ -47,6 +49,10 @@ constexpr std::array kVrrpKeys{
         .fallback = std::nullopt,
         .list = true,
         .help = "the VIPs with the prefix length of their network"},
+    Key{.name = "extra_addresses",
+        .type = Type::prefix,
+        .list = true,
+        .help = "more VIPs, held with the others but not named in advertisements"},
     Key{.name = "peer",
         .type = Type::address,
         .help = "unicast to this address instead of multicast"},
@@ -166,7 +172,11 @@ class Reader {
     out.parameters.boot_hold = section.duration("boot_hold");
     out.parameters.sync_wait = section.duration("sync_wait");
     out.parameters.announce_refresh = section.duration("announce_refresh");
-    out.addresses = addresses(section);
+    out.addresses = addresses(section, "addresses", kMaxAddresses);
+    if (section.has("extra_addresses")) {
+      out.extra_addresses = addresses(section, "extra_addresses", kMaxExtraAddresses);
+    }
+    refuse_twins(section, out);
     if (section.has("peer")) out.peer = peer(section, out);
     out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));
     if (out.least_ttl != kTtl && !out.peer) {
@@ -180,25 +190,31 @@ class Reader {
     return out;
   }
 
-  std::vector<Prefix> addresses(const Section& section) {
-    auto out = section.list<Prefix>("addresses");
-    if (out.size() > kMaxAddresses) {
-      complain(section.error("addresses", fmt::format("{} are too many; valid: at most {} in one "
-                                                      "router, the rest in another section",
-                                                      out.size(), kMaxAddresses)));
+  std::vector<Prefix> addresses(const Section& section, std::string_view key, size_t most) {
+    auto out = section.list<Prefix>(key);
+    if (out.size() > most) {
+      complain(section.error(
+          key,
+          fmt::format("{} are too many; valid: at most {} in one router, the rest {}", out.size(),
+                      most, key == "addresses" ? "as extra_addresses" : "in another section")));
     }
-    for (size_t i = 0; i < out.size(); ++i) {
-      if (const std::string wrong = what_is_wrong_with(out[i].ip); !wrong.empty()) {
-        complain(section.error("addresses", wrong));
-      }
-      for (size_t j = 0; j < i; ++j) {
-        if (out[j].ip == out[i].ip) {
-          complain(
-              section.error("addresses", fmt::format("{} is named twice", out[i].ip.to_string())));
-        }
+    for (const Prefix& vip : out) {
+      if (const std::string wrong = what_is_wrong_with(vip.ip); !wrong.empty()) {
+        complain(section.error(key, wrong));
       }
     }
     return out;
+  }
+
+  void refuse_twins(const Section& section, const RouterConfig& router) {
+    std::set<IpAddress> seen;
+    for (const auto& [key, vips] : {std::pair{"addresses", &router.addresses},
+                                    std::pair{"extra_addresses", &router.extra_addresses}}) {
+      for (const Prefix& vip : *vips) {
+        if (seen.insert(vip.ip).second) continue;
+        complain(section.error(key, fmt::format("{} is named twice", vip.ip.to_string())));
+      }
+    }
   }
 
   static std::string what_is_wrong_with(const IpAddress& ip) {
@@ -216,12 +232,10 @@ class Reader {
     if (const std::string wrong = what_is_wrong_with(out); !wrong.empty()) {
       complain(section.error("peer", wrong));
     }
-    for (const Prefix& vip : router.addresses) {
-      if (vip.ip == out) {
-        complain(section.error("peer", fmt::format("{} is a VIP of this router; valid: the peer's "
-                                                   "own address",
-                                                   out.to_string())));
-      }
+    if (router.is_vip(out)) {
+      complain(section.error("peer", fmt::format("{} is a VIP of this router; valid: the peer's "
+                                                 "own address",
+                                                 out.to_string())));
     }
     return out;
   }
@@ -242,13 +256,22 @@ class Reader {
           complain(section.error("vrid", fmt::format("{} on {} is taken by [vrrp {}]", one.vrid,
                                                      one.interface, other.name)));
         }
-        for (const Prefix& vip : one.addresses) {
-          const bool twice = std::any_of(other.addresses.begin(), other.addresses.end(),
-                                         [&](const Prefix& taken) { return taken.ip == vip.ip; });
-          if (twice) {
-            complain(section.error("addresses", fmt::format("{} belongs to [vrrp {}] already",
-                                                            vip.ip.to_string(), other.name)));
-          }
+      }
+    }
+    refuse_shared_vips(routers);
+  }
+
+  void refuse_shared_vips(const std::vector<RouterConfig>& routers) {
+    std::map<IpAddress, std::string> owners;
+    for (const RouterConfig& router : routers) {
+      const Section& section = *file_.find("vrrp", router.name);
+      for (const auto& [key, vips] : {std::pair{"addresses", &router.addresses},
+                                      std::pair{"extra_addresses", &router.extra_addresses}}) {
+        for (const Prefix& vip : *vips) {
+          const auto [owner, first] = owners.emplace(vip.ip, router.name);
+          if (first || owner->second == router.name) continue;
+          complain(section.error(key, fmt::format("{} belongs to [vrrp {}] already",
+                                                  vip.ip.to_string(), owner->second)));
         }
       }
     }
@@ -264,6 +287,18 @@ Result<DaemonConfig> resolve(const Result<config::Config>& file) {
 }
 
 }  // namespace
+
+std::vector<Prefix> RouterConfig::all_addresses() const {
+  std::vector<Prefix> out = addresses;
+  out.insert(out.end(), extra_addresses.begin(), extra_addresses.end());
+  return out;
+}
+
+bool RouterConfig::is_vip(const IpAddress& ip) const {
+  const auto same = [&](const Prefix& vip) { return vip.ip == ip; };
+  return std::any_of(addresses.begin(), addresses.end(), same) ||
+         std::any_of(extra_addresses.begin(), extra_addresses.end(), same);
+}
 
 std::span<const config::Kind> config_kinds() {
   return kKinds;

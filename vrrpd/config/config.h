@@ -28,8 +28,9 @@ struct RouterConfig {
   std::string name;
   std::string interface;
   uint8_t vrid = 0;
-  Parameters parameters;  // own_address is the interface's business and stays empty here
-  std::vector<Prefix> addresses;
+  Parameters parameters;          // own_address is the interface's business and stays empty here
+  std::vector<Prefix> addresses;  // the advertised ones
+  std::vector<Prefix> extra_addresses;  // held like those, but not advertised
   std::optional<IpAddress> peer;
   uint8_t least_ttl = kTtl;
   ChecksumChoice checksum = ChecksumChoice::automatic;
@@ -41,6 +42,9 @@ struct RouterConfig {
   [[nodiscard]] bool same_router(const RouterConfig& other) const {
     return name == other.name && interface == other.interface && vrid == other.vrid;
   }
+  /// Everything that the Active holds, the advertised ones first.
+  [[nodiscard]] std::vector<Prefix> all_addresses() const;
+  [[nodiscard]] bool is_vip(const IpAddress& ip) const;
   friend bool operator==(const RouterConfig&, const RouterConfig&) = default;
 };
 

@@ -2,6 +2,8 @@
 // times, since one lost frame would cost a neighbour its whole cache lifetime.
 #pragma once
 
+#include <span>
+#include <string>
 #include <vector>
 
 #include "common/address.h"
@@ -16,15 +18,21 @@ class Announcer {
  public:
   Announcer(EventLoop& loop, Logger& log, std::string subsystem);
 
-  /// Announces now and `times` - 1 times more, `gap` apart. Replaces an announcement that is still
-  /// under way.
+  /// Announces now and `times` - 1 times more, `gap` apart, some VIPs at each turn of the loop.
+  /// Replaces an announcement that is still under way.
   void announce(int interface, const MacAddress& mac, std::vector<IpAddress> vips, int times,
                 Duration gap);
+  /// The same when all of them were announced once just now.
+  void repeat(int interface, const MacAddress& mac, std::vector<IpAddress> vips, int times,
+              Duration gap);
+  /// Announces these once, now, whatever is under way.
+  void announce_once(int interface, const MacAddress& mac, std::span<const IpAddress> vips);
   void stop();
 
  private:
-  void send_once();
-  [[nodiscard]] Status send_all() const;
+  void send_some();
+  [[nodiscard]] Status send(int interface, const MacAddress& mac,
+                            std::span<const IpAddress> vips) const;
 
   EventLoop& loop_;
   Logger& log_;
@@ -33,7 +41,8 @@ class Announcer {
   int interface_ = 0;
   MacAddress mac_{};
   std::vector<IpAddress> vips_;
-  int left_ = 0;
+  size_t sent_ = 0;  // of this round
+  int left_ = 0;     // rounds
   Duration gap_{0};
   Deadline next_;
 };

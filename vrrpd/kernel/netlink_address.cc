@@ -20,6 +20,7 @@ namespace hapair::vrrp {
 namespace {
 
 constexpr size_t kReceiveBytes = size_t{32} << 10;
+constexpr size_t kPerSend = 64;
 constexpr uint32_t kLeaseSeconds =
     static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(kAddressLease).count());
 
@@ -27,6 +28,19 @@ struct FreeMessage {
   void operator()(nl_msg* message) const { nlmsg_free(message); }
 };
 using Message = std::unique_ptr<nl_msg, FreeMessage>;
+
+/// The acknowledgements of one send must fit into the socket's receive buffer. The first failure
+/// counts; the rest is tried nevertheless.
+template <typename Do>
+Status in_parts(std::span<const Prefix> addresses, Do&& what) {
+  Status result;
+  while (!addresses.empty()) {
+    const size_t count = std::min(kPerSend, addresses.size());
+    if (const Status done = what(addresses.first(count)); !done && result) result = done;
+    addresses = addresses.subspan(count);
+  }
+  return result;
+}
 
 std::string interface_name(int interface) {
   std::array<char, IF_NAMESIZE> name{};
@@ -107,6 +121,14 @@ NetlinkAddress::NetlinkAddress()
 }
 
 Status NetlinkAddress::add(int interface, std::span<const Prefix> addresses) {
+  return in_parts(addresses, [&](auto part) { return add_some(interface, part); });
+}
+
+Status NetlinkAddress::remove(int interface, std::span<const Prefix> addresses) {
+  return in_parts(addresses, [&](auto part) { return remove_some(interface, part); });
+}
+
+Status NetlinkAddress::add_some(int interface, std::span<const Prefix> addresses) {
   Batch batch(sequence_ + 1);
   for (const Prefix& prefix : addresses) {
     const Message message =
@@ -121,7 +143,7 @@ Status NetlinkAddress::add(int interface, std::span<const Prefix> addresses) {
   return transact(batch, "add", interface, addresses, 0);
 }
 
-Status NetlinkAddress::remove(int interface, std::span<const Prefix> addresses) {
+Status NetlinkAddress::remove_some(int interface, std::span<const Prefix> addresses) {
   Batch batch(sequence_ + 1);
   for (const Prefix& prefix : addresses) {
     batch.append(

@@ -1,5 +1,5 @@
-// VIPs in the kernel: added and removed in one send each, marked as ours (IFA_PROTO), with a lease
-// (valid_lft) that the kernel ends on its own when nobody renews it.
+// VIPs in the kernel: added and removed in one send for some dozens each, marked as ours
+// (IFA_PROTO), with a lease (valid_lft) that the kernel ends on its own when nobody renews it.
 //
 // A batch is not a transaction: each message is applied and acknowledged for itself. add()
 // therefore reports the first failure and the caller removes the whole batch again; remove() takes
@@ -51,6 +51,8 @@ class NetlinkAddress {
 
  private:
   class Batch;
+  Status add_some(int interface, std::span<const Prefix> addresses);
+  Status remove_some(int interface, std::span<const Prefix> addresses);
   Status transact(const Batch& batch, std::string_view verb, int interface,
                   std::span<const Prefix> addresses, int harmless_error);
 

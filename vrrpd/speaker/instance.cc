@@ -30,6 +30,7 @@ Instance::Instance(Surroundings around, RouterConfig config)
       fsm_(config_.parameters),
       deadline_(around_.loop, [this] { on_deadline(); }),
       announcer_(around_.loop, around_.log, subsystem_),
+      install_turn_(around_.loop, [this] { on_install_turn(); }),
       watcher_(around_.loop.raw()),
       form_(first_form(config_.checksum)) {
   watcher_.set<Instance, &Instance::on_readable>(this);
@@ -64,6 +65,7 @@ void Instance::on_link(const LinkMonitor& monitor) {
     feed(Reconfigured{parameters});
   }
   if (socket_ || open_socket()) feed(LinkUp{});
+  reinstate();
 }
 
 std::string Instance::link_trouble(const Interface* found) const {
@@ -78,12 +80,8 @@ std::string Instance::link_trouble(const Interface* found) const {
 /// The first address that is not a VIP, be it one that somebody else put there. An owner's may be
 /// its VIP.
 const Prefix* Instance::primary_of(const Interface& found) const {
-  const auto is_vip = [&](const Prefix& address) {
-    return std::any_of(config_.addresses.begin(), config_.addresses.end(),
-                       [&](const Prefix& vip) { return vip.ip == address.ip; });
-  };
   for (const OwnAddress& own : found.addresses) {
-    if (!own.marked && !own.secondary && !is_vip(own.prefix)) return &own.prefix;
+    if (!own.marked && !own.secondary && !config_.is_vip(own.prefix.ip)) return &own.prefix;
   }
   return config_.parameters.priority == kOwnerPriority ? found.primary() : nullptr;
 }
@@ -103,17 +101,6 @@ bool Instance::open_socket() {
 void Instance::close_socket() {
   watcher_.stop();
   socket_.reset();
-}
-
-void Instance::on_address_removed(int interface, const IpAddress& ip) {
-  if (interface != interface_.index || role() != Role::active) return;
-  const bool ours = std::any_of(installed_.begin(), installed_.end(),
-                                [&](const Prefix& vip) { return vip.ip == ip; });
-  if (!ours) return;
-  around_.log.environment(subsystem_,
-                          "{} was removed from {}, by somebody or by the end of its lease",
-                          ip.to_string(), config_.interface);
-  feed(AddressLost{});
 }
 
 void Instance::on_lbcore(const ServingLease& lease) {
@@ -246,30 +233,6 @@ Status Instance::execute(const SendAdvertisement& action) {
   return sent;
 }
 
-Status Instance::execute(const AddAddresses&) {
-  if (installed_.empty()) installed_ = plan_addresses();
-  around_.on_testament();
-  return around_.kernel.add(interface_.index, installed_);
-}
-
-Status Instance::execute(const RemoveAddresses&) {
-  announcer_.stop();
-  const Status removed = around_.kernel.remove(interface_.index, installed_);
-  // Not a reason to stay: without renewal the kernel drops them within the lease.
-  if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
-  installed_.clear();
-  return {};
-}
-
-Status Instance::execute(const Announce&) {
-  std::vector<IpAddress> vips;
-  vips.reserve(config_.addresses.size());
-  for (const Prefix& vip : config_.addresses) vips.push_back(vip.ip);
-  announcer_.announce(interface_.index, interface_.mac, std::move(vips), config_.announcements,
-                      config_.announce_interval);
-  return {};
-}
-
 Status Instance::execute(const ArmDeadline& action) {
   deadline_.arm(action.at);
   return {};
@@ -296,19 +259,6 @@ Status Instance::execute(const Notify& action) {
 
 // --- Addresses and messages ----------------------------------------------------------------------
 
-std::vector<Prefix> Instance::plan_addresses() const {
-  const std::vector<Prefix> native = interface_.native();
-  std::vector<Prefix> out;
-  for (const Prefix& vip : config_.addresses) {
-    const bool own = std::any_of(native.begin(), native.end(),
-                                 [&](const Prefix& address) { return address.ip == vip.ip; });
-    // The owner's addresses are the interface's own: nothing to add, nothing to take away.
-    if (own && config_.parameters.priority == kOwnerPriority) continue;
-    out.push_back(installed_form(vip, native));
-  }
-  return out;
-}
-
 Envelope Instance::envelope() const {
   return {.source = fsm_.parameters().own_address,
           .destination = config_.peer.value_or(multicast_group(AF_INET)),
@@ -325,10 +275,6 @@ std::vector<uint8_t> Instance::advertisement(uint8_t priority) const {
   return encode(out, form_, envelope());
 }
 
-void Instance::renew() {
-  feed(RenewalDue{});
-}
-
 void Instance::reconfigure(RouterConfig config) {
   if (config == config_) return;
   const RouterConfig old = std::exchange(config_, std::move(config));
@@ -342,16 +288,7 @@ void Instance::reconfigure(RouterConfig config) {
   parameters.priority = tracked_.priority(parameters.priority);
   feed(Reconfigured{parameters});
 
-  if (role() == Role::active && config_.addresses != old.addresses) {
-    const std::vector<Prefix> before = std::exchange(installed_, plan_addresses());
-    std::vector<Prefix> gone;
-    std::copy_if(before.begin(), before.end(), std::back_inserter(gone), [&](const Prefix& vip) {
-      return std::find(installed_.begin(), installed_.end(), vip) == installed_.end();
-    });
-    const Status removed = around_.kernel.remove(interface_.index, gone);
-    if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
-    feed(AddressLost{});  // adds what is new, announces
-  }
+  if (config_.all_addresses() != old.all_addresses()) change_addresses();
   around_.log.info(subsystem_, "reconfigured");
   around_.on_testament();
   around_.on_role();

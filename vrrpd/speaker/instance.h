@@ -25,6 +25,7 @@
 #include "vrrpd/election/fsm.h"
 #include "vrrpd/election/serving_lease.h"
 #include "vrrpd/guardian/testament.pb.h"
+#include "vrrpd/holding/install_plan.h"
 #include "vrrpd/kernel/adv_socket.h"
 #include "vrrpd/kernel/announcer.h"
 #include "vrrpd/kernel/link_monitor.h"
@@ -82,6 +83,13 @@ class Instance {
   Status execute(const DisarmDeadline& action);
   Status execute(const Notify& action);
 
+  // The VIPs: instance_addresses.cc.
+  Status install_some();
+  void on_install_turn();
+  void reinstate();
+  void change_addresses();
+  [[nodiscard]] std::vector<Prefix> plan_addresses() const;
+
   void on_readable(ev::io& watcher, int events);
   void on_deadline();
   void hear_what_waits();
@@ -92,7 +100,6 @@ class Instance {
   void close_socket();
   [[nodiscard]] std::string link_trouble(const Interface* found) const;
   [[nodiscard]] const Prefix* primary_of(const Interface& found) const;
-  [[nodiscard]] std::vector<Prefix> plan_addresses() const;
   [[nodiscard]] std::vector<uint8_t> advertisement(uint8_t priority) const;
   [[nodiscard]] Envelope envelope() const;
   [[nodiscard]] std::string about_peer() const;
@@ -105,11 +112,13 @@ class Instance {
   Tracked tracked_;
   Deadline deadline_;
   Announcer announcer_;
+  Deadline install_turn_;
 
   Interface interface_;  // as last seen; index 0: none
   std::optional<AdvSocket> socket_;
   ev::io watcher_;
-  std::vector<Prefix> installed_;
+  std::vector<Prefix> installed_;  // or about to be
+  InstallPlan install_;
   ChecksumForm form_ = ChecksumForm::pseudo_header;
 
   std::deque<Event> pending_;

@@ -64,9 +64,7 @@ void Speaker::remove_leftovers() {
       const RouterConfig& router = item.second->config();
       const bool ours_by_name =
           ::if_nametoindex(router.interface.c_str()) == static_cast<unsigned>(found.interface);
-      return ours_by_name ||
-             std::any_of(router.addresses.begin(), router.addresses.end(),
-                         [&](const Prefix& vip) { return vip.ip == found.prefix.ip; });
+      return ours_by_name || router.is_vip(found.prefix.ip);
     });
     if (!found.marked || !ours) continue;
     const Status removed = kernel_.remove(found.interface, std::array{found.prefix});

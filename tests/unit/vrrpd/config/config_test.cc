@@ -115,6 +115,31 @@ TEST(VrrpConfig, refuses_addresses_that_no_router_can_hold) {
   EXPECT_THAT(mistakes(many), HasSubstr("21 are too many; valid: at most 20"));
 }
 
+TEST(VrrpConfig, extra_addresses_are_vips_that_are_not_advertised) {
+  const auto read = parse_config(with("extra_addresses = 10.0.0.77/24, 10.9.0.1/32"), "f", "lb1");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  const RouterConfig& router = read->routers[0];
+  EXPECT_EQ(router.addresses.size(), 2U);
+  EXPECT_EQ(router.extra_addresses.size(), 2U);
+  EXPECT_EQ(router.all_addresses().size(), 4U);
+  EXPECT_TRUE(router.is_vip(IpAddress::parse("10.9.0.1").value()));
+  EXPECT_TRUE(router.is_vip(IpAddress::parse("10.0.0.100").value()));
+  EXPECT_FALSE(router.is_vip(IpAddress::parse("10.9.0.2").value()));
+}
+
+TEST(VrrpConfig, refuses_extra_addresses_that_are_too_many_or_taken) {
+  EXPECT_EQ(mistakes(with("extra_addresses = 10.0.0.100/32")),
+            "hapair.conf:5: [vrrp main]: extra_addresses: 10.0.0.100 is named twice");
+  EXPECT_THAT(mistakes(with("extra_addresses = 10.0.0.7/32\n[vrrp other]\ninterface = eth1\n"
+                            "vrid = 52\naddresses = 10.0.0.7/32")),
+              HasSubstr("[vrrp other]: addresses: 10.0.0.7 belongs to [vrrp main] already"));
+  std::string many;
+  for (int i = 0; i <= 1000; ++i) {
+    many += fmt::format("extra_addresses.{} = 10.1.{}.{}/32\n", i + 1, i / 250, i % 250 + 1);
+  }
+  EXPECT_THAT(mistakes(with(many)), HasSubstr("1001 are too many; valid: at most 1000"));
+}
+
 TEST(VrrpConfig, refuses_a_peer_that_is_a_vip_or_no_host) {
   EXPECT_THAT(mistakes(with("peer = 10.0.0.100")), HasSubstr("10.0.0.100 is a VIP of this router"));
   EXPECT_THAT(mistakes(with("peer = 224.0.0.18")), HasSubstr("no address of a host"));

@@ -1,0 +1,131 @@
+// An instance's VIPs: added, renewed, announced and put back, some at each turn of the loop, so
+// that the advertisements go on between; removed all at once, because the peer answers for them
+// next.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "vrrpd/speaker/instance.h"
+
+namespace hapair::vrrp {
+
+namespace {
+
+std::vector<IpAddress> ips_of(std::span<const Prefix> addresses) {
+  std::vector<IpAddress> out;
+  out.reserve(addresses.size());
+  for (const Prefix& address : addresses) out.push_back(address.ip);
+  return out;
+}
+
+}  // namespace
+
+Status Instance::execute(const AddAddresses&) {
+  if (installed_.empty()) installed_ = plan_addresses();
+  around_.on_testament();
+  install_.begin(installed_);
+  return install_some();
+}
+
+/// One turn: what one send adds, announced if the pass is to be announced.
+Status Instance::install_some() {
+  const auto turn = install_.next();
+  if (Status added = around_.kernel.add(interface_.index, turn); !added) {
+    install_turn_.disarm();
+    return added;
+  }
+  if (install_.announcing()) {
+    announcer_.announce_once(interface_.index, interface_.mac, ips_of(turn));
+  }
+  if (!install_.done()) {
+    install_turn_.arm(around_.loop.now());  // after what waits by then, advertisements among it
+    return {};
+  }
+  if (install_.announcing()) {
+    announcer_.repeat(interface_.index, interface_.mac, ips_of(config_.all_addresses()),
+                      config_.announcements, config_.announce_interval);
+  }
+  install_.finish();
+  return {};
+}
+
+void Instance::on_install_turn() {
+  if (role() != Role::active || install_.done()) return;
+  if (const Status added = install_some(); !added) {
+    around_.log.environment(subsystem_, "{}", added.error().message);
+    feed(ActionFailed{added.error().message});
+  }
+}
+
+Status Instance::execute(const RemoveAddresses&) {
+  announcer_.stop();
+  install_turn_.disarm();
+  install_.cancel();
+  const Status removed = around_.kernel.remove(interface_.index, installed_);
+  // Not a reason to stay: without renewal the kernel drops them within the lease.
+  if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
+  installed_.clear();
+  return {};
+}
+
+Status Instance::execute(const Announce&) {
+  if (!install_.done()) {
+    // Those that are there already; the others as they come.
+    announcer_.stop();
+    announcer_.announce_once(interface_.index, interface_.mac, ips_of(install_.given()));
+    install_.announce();
+    return {};
+  }
+  announcer_.announce(interface_.index, interface_.mac, ips_of(config_.all_addresses()),
+                      config_.announcements, config_.announce_interval);
+  return {};
+}
+
+void Instance::on_address_removed(int interface, const IpAddress& ip) {
+  if (interface != interface_.index || role() != Role::active) return;
+  const bool ours = std::any_of(installed_.begin(), installed_.end(),
+                                [&](const Prefix& vip) { return vip.ip == ip; });
+  if (ours) install_.hurry(ip);
+}
+
+/// All that one reading of the kernel's news found missing, in one go.
+void Instance::reinstate() {
+  if (!install_.any_lost()) return;
+  around_.log.environment(subsystem_, "{} removed from {}, by somebody or by the end of the lease",
+                          install_.lost(), config_.interface);
+  feed(AddressLost{});
+}
+
+std::vector<Prefix> Instance::plan_addresses() const {
+  const std::vector<Prefix> native = interface_.native();
+  std::vector<Prefix> out;
+  for (const Prefix& vip : config_.all_addresses()) {
+    const bool own = std::any_of(native.begin(), native.end(),
+                                 [&](const Prefix& address) { return address.ip == vip.ip; });
+    // The owner's addresses are the interface's own: nothing to add, nothing to take away.
+    if (own && config_.parameters.priority == kOwnerPriority) continue;
+    out.push_back(installed_form(vip, native));
+  }
+  return out;
+}
+
+void Instance::renew() {
+  feed(RenewalDue{});
+}
+
+/// After a reload: what is gone goes, what is new comes, what stays is not touched.
+void Instance::change_addresses() {
+  if (role() != Role::active) return;
+  const std::vector<Prefix> before = std::exchange(installed_, plan_addresses());
+  std::vector<Prefix> gone;
+  std::copy_if(before.begin(), before.end(), std::back_inserter(gone), [&](const Prefix& vip) {
+    return std::find(installed_.begin(), installed_.end(), vip) == installed_.end();
+  });
+  const Status removed = around_.kernel.remove(interface_.index, gone);
+  if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
+  feed(AddressLost{});  // adds what is new, announces
+}
+
+}  // namespace hapair::vrrp
