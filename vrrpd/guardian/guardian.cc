@@ -124,7 +124,7 @@ void Guardian::be_speaker(const UniqueFd& channel) {
     Logger log("vrrpd");
     try {
       if (!refused.empty() && !ready_) log.environment("speaker", "goes on without {}", refused);
-      Speaker speaker(log, options_, config_, channel);
+      Speaker speaker(log, options_, config_, channel, shared_);
       ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // what came meanwhile is taken now
       speaker.run();
     } catch (const std::exception& error) {

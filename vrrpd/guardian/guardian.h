@@ -21,6 +21,7 @@
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/lifeline.h"
+#include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/guardian/testament.pb.h"
 #include "vrrpd/kernel/adv_socket.h"
 #include "vrrpd/kernel/netlink_address.h"
@@ -61,6 +62,7 @@ class Guardian {
   NetlinkAddress kernel_;
   AdvSocket socket_;
   std::vector<char> buffer_;
+  SharedState shared_;
 
   pid_t speaker_ = -1;
   UniqueFd channel_;

@@ -15,10 +15,12 @@
 
 namespace hapair::vrrp {
 
-Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel)
+Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
+                 SharedState& shared)
     : log_(log),
       options_(std::move(options)),
       node_(std::move(config.node)),
+      shared_(shared),
       channel_(channel),
       started_(loop_.now()),
       links_(
@@ -36,7 +38,10 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       terminate_(loop_, SIGTERM, [this] { stop("stopped by SIGTERM"); }),
       interrupt_(loop_, SIGINT, [this] { stop("stopped by SIGINT"); }),
       hang_up_(loop_, SIGHUP, [this] { reload(); }),
-      channel_watcher_(loop_.raw()) {
+      channel_watcher_(loop_.raw()),
+      turn_(loop_.raw()) {
+  turn_.set<Speaker, &Speaker::on_turn>(this);
+  turn_.start();
   channel_watcher_.set<Speaker, &Speaker::on_channel>(this);
   channel_watcher_.start(channel_.get(), ev::READ);
   for (const RouterConfig& router : config.routers) add_router(router);
@@ -107,6 +112,11 @@ void Speaker::on_channel(ev::io&, int) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   channel_watcher_.stop();
   stop("the guardian died");
+}
+
+/// Whatever this turn of the loop had to do is done.
+void Speaker::on_turn(ev::prepare&, int) {
+  shared_.board().alive.set(Clock::now());
 }
 
 void Speaker::on_tick() {

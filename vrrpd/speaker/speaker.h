@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
+#include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/options.h"
@@ -31,7 +32,9 @@ class Speaker {
  public:
   /// `channel`: our end of the socket pair to the guardian. Throws when the environment refuses
   /// something essential.
-  Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel);
+  /// `shared`: the guardian's, written by us alone as long as we live.
+  Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
+          SharedState& shared);
   ~Speaker();
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
@@ -46,6 +49,7 @@ class Speaker {
   void on_lbcore_change();
   void on_channel(ev::io& watcher, int events);
   void on_tick();
+  void on_turn(ev::prepare& watcher, int events);
   void on_request(ControlConnection& from, std::string_view payload);
   void stop(const std::string& reason);
 
@@ -59,6 +63,7 @@ class Speaker {
   Logger& log_;
   Options options_;
   std::string node_;
+  SharedState& shared_;
   const UniqueFd& channel_;  // open as long as the process lives
   EventLoop loop_;
   TimePoint started_;
@@ -79,6 +84,7 @@ class Speaker {
   SignalWatcher interrupt_;
   SignalWatcher hang_up_;
   ev::io channel_watcher_;
+  ev::prepare turn_;
 };
 
 }  // namespace hapair::vrrp
