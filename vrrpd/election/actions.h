@@ -13,6 +13,8 @@ namespace hapair::vrrp {
 
 struct SendAdvertisement {
   uint8_t priority = 0;
+  /// A resign that goes to whoever is Active already: nobody shall take over because of it.
+  bool to_winner = false;
   friend bool operator==(const SendAdvertisement&, const SendAdvertisement&) = default;
 };
 struct AddAddresses {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "vrrpd/election/actions.h"
 
 namespace hapair::vrrp {
 
@@ -19,6 +21,7 @@ struct Parameters {
   Duration boot_hold{0};         // silence to observe after carrier before taking part
   Duration sync_wait{0};         // how long preemption waits for the tables
   Duration announce_refresh{0};  // the Active announces again this often; 0: only with a reason
+  bool witness = false;          // one is configured: no promotion by silence without its answer
   IpAddress own_address;         // primary address of the interface: breaks ties
 
   friend bool operator==(const Parameters&, const Parameters&) = default;
@@ -64,12 +67,36 @@ struct RenewalDue {};   // of the kernel's lease of the VIPs
 struct ActionFailed {
   std::string reason;
 };
+
+// --- The pair path and the witness ---
+/// What the peer says of this router on the pair path, as the receiver knows it.
+struct PairWord {
+  std::string node;
+  Role role = Role::initialize;
+  uint8_t priority = 0;
+  Duration interval{0};
+  IpAddress address;                               // its primary one
+  bool hears_us = false;                           // our advertisements reach it on the LAN
+  std::optional<TimePoint> witness_answered = {};  // its witness, at the earliest then
+  TimePoint proven;                                // it was said after this
+};
+struct PairSilent {};  // nothing is heard of the peer on the pair path any more
+struct PeerResigned {  // on the pair path: it was Active, and its VIPs are gone
+  std::string node;
+};
+struct WitnessAnswered {};
+struct WitnessFailed {
+  std::string reason;  // "the witness 10.0.0.254 does not answer"
+  TimePoint since;     // its first probe without an answer
+};
+
 struct Reconfigured {
   Parameters parameters;
 };
 
 using Event = std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown,
                            ServingRegained, ServingLost, SyncChanged, FaultChanged, HandOver,
-                           TakeBack, AddressLost, RenewalDue, ActionFailed, Reconfigured>;
+                           TakeBack, AddressLost, RenewalDue, ActionFailed, PairWord, PairSilent,
+                           PeerResigned, WitnessAnswered, WitnessFailed, Reconfigured>;
 
 }  // namespace hapair::vrrp

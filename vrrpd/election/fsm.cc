@@ -92,7 +92,10 @@ void Fsm::on(const DeadlinePassed&) {
 void Fsm::on(const LinkUp&) {
   if (link_trouble_.empty()) return;
   link_trouble_.clear();
-  if (parameters_.boot_hold > Duration::zero()) {
+  // 6.4.1 lets the owner begin at once; and who hears its peer on the pair path need not listen
+  // first.
+  if (parameters_.boot_hold > Duration::zero() && parameters_.priority != kOwnerPriority &&
+      !pair_) {
     hold_ = Hold{.until = now_ + parameters_.boot_hold,
                  .reason = fmt::format("boot_hold: listens for {} before it takes part",
                                        roughly(parameters_.boot_hold)),
@@ -171,6 +174,10 @@ void Fsm::on(const ActionFailed& event) {
 
 void Fsm::on(const Reconfigured& event) {
   const Duration old_interval = std::exchange(parameters_, event.parameters).interval;
+  if (!parameters_.witness) {
+    witness_fails_.clear();
+    if (!std::exchange(witness_trouble_, {}).empty()) leave_initialize_if_possible();
+  }
   auto* active = std::get_if<Active>(&state_);
   if (active == nullptr || parameters_.interval == old_interval) return;
   // Backups learn the new interval from the next advertisement: a shorter one must not wait for the
@@ -182,9 +189,7 @@ void Fsm::on(const Reconfigured& event) {
 
 // Beyond the RFC: who hears another router during boot_hold can hear, and need not wait longer.
 void Fsm::heard_in(Initialize&, const Heard& event) {
-  if (!started_ || !what_blocks().empty() || !hold_ || !hold_->until_heard) return;
-  hold_.reset();
-  leave_initialize_if_possible();
+  end_boot_hold();
   if (auto* backup = std::get_if<Backup>(&state_)) heard_in(*backup, event);
 }
 
@@ -199,6 +204,7 @@ void Fsm::heard_in(Backup& backup, const Heard& event) {
     // 6.4.2: without preemption or from an equal or better router, adopt its interval and wait
     // anew.
     backup.resigned = false;
+    backup.kept_by = Backup::KeptBy::nothing;
     backup.active_interval = event.interval;
     backup.deadline = now_ + active_down_interval(parameters_.priority, event.interval);
   } else {
@@ -252,6 +258,12 @@ void Fsm::expired_in(Backup& backup) {
   const Duration down = active_down_interval(parameters_.priority, backup.active_interval);
   if (now_ - backup.deadline > down) {
     // Beyond the RFC: we slept, so the silence proves nothing. Listen once more.
+    backup.deadline = now_ + down;
+    actions_.emplace_back(ArmDeadline{backup.deadline});
+    return;
+  }
+  // Beyond the RFC: unless the pair path or the witness knows better.
+  if (!may_take_over(backup)) {
     backup.deadline = now_ + down;
     actions_.emplace_back(ArmDeadline{backup.deadline});
     return;
@@ -322,7 +334,9 @@ void Fsm::become_backup(Duration active_interval, std::string reason) {
   if (role() == Role::active) {
     actions_.emplace_back(RemoveAddresses{});
     // Beyond the RFC: the winner may not have heard us, and has to know that the clients did.
-    actions_.emplace_back(SendAdvertisement{kResignPriority});
+    // In a handover nobody has won yet: there the resign is an offer.
+    actions_.emplace_back(
+        SendAdvertisement{.priority = kResignPriority, .to_winner = !handed_over_});
   }
   const TimePoint deadline = now_ + active_down_interval(parameters_.priority, active_interval);
   actions_.emplace_back(ArmDeadline{deadline});
@@ -417,7 +431,8 @@ void Fsm::announce_again(Active& active, Duration gap) {
 /// With preempt, a worse Active was heard: says what we wait for before we take over from it.
 void Fsm::consider_preemption(Backup& backup, const Heard& event) {
   if (event.priority == kResignPriority) return;
-  const bool worse = parameters_.preempt && !handed_over_ && event.priority < parameters_.priority;
+  const bool worse = parameters_.preempt && !handed_over_ && now_ >= backup.yields_until &&
+                     event.priority < parameters_.priority;
   if (!worse || parameters_.priority == kOwnerPriority) {
     backup.could_preempt_since.reset();
     if (std::exchange(backup.waits_to_preempt, false)) {
@@ -440,7 +455,7 @@ void Fsm::consider_preemption(Backup& backup, const Heard& event) {
 
 bool Fsm::preempts(const Backup& backup) const {
   if (parameters_.priority == kOwnerPriority) return true;
-  if (!parameters_.preempt || handed_over_) return false;
+  if (!parameters_.preempt || handed_over_ || now_ < backup.yields_until) return false;
   // Beyond the RFC (DESIGN invariant 5): not before the tables are in sync, within limits.
   if (!in_sync_ && now_ < backup.preempt_from) return false;
   return parameters_.preempt_delay == Duration::zero() ||
@@ -459,7 +474,8 @@ std::string Fsm::what_blocks() const {
   for (const std::string* trouble : {&demoted, &link_trouble_, &serving_trouble_}) {
     if (!trouble->empty()) return *trouble;
   }
-  return faults_[static_cast<size_t>(Fault::tracked)];
+  const std::string& tracked = faults_[static_cast<size_t>(Fault::tracked)];
+  return !tracked.empty() ? tracked : witness_trouble_;
 }
 
 std::string Fsm::why_deadline_passed(const Backup& backup) const {

@@ -12,6 +12,7 @@
 //   - any evidence of a second Active makes the one that stays announce again: switches may have
 //   learnt the wrong port; who loses says so with a resign, or the winner might never know that
 //   there was a second one; and what no evidence reached is mended by announce_refresh
+//   - between two nodes of a pair: what the pair path and the witness add (fsm_pair.cc)
 //   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait; then
 //   preempt_delay runs; and after a handover it does not preempt until the new Active is lost
 #pragma once
@@ -34,13 +35,17 @@ namespace hapair::vrrp {
 struct Initialize {};
 
 struct Backup {
-  TimePoint deadline;        // Active_Down_Timer
-  Duration active_interval;  // Active_Adver_Interval: what the Active says, at first our own
-  TimePoint preempt_from;    // out of sync, no preemption before this
-  bool resigned = false;     // the last word was priority 0
+  TimePoint deadline;           // Active_Down_Timer
+  Duration active_interval;     // Active_Adver_Interval: what the Active says, at first our own
+  TimePoint preempt_from;       // out of sync, no preemption before this
+  TimePoint yields_until = {};  // whatever preempt says
+  bool resigned = false;        // the last word was priority 0
   // With preempt: since when a worse Active has been heard and nothing but the delay is in the way.
   std::optional<TimePoint> could_preempt_since = {};
   bool waits_to_preempt = false;  // and the reason says so
+  // The deadline passed, and this kept us from taking over: nothing, the peer that is Active on the
+  // pair path, or the witness that does not answer.
+  enum class KeptBy : uint8_t { nothing, peer, witness } kept_by = KeptBy::nothing;
 };
 
 struct Active {
@@ -50,6 +55,7 @@ struct Active {
   TimePoint announced;
   Duration announce_gap{0};
   std::optional<TimePoint> announce_due = {};  // owed, at the first advertisement from then on
+  std::optional<TimePoint> disputed = {};  // the peer says on the pair path that it is Active too
   bool listening = false;  // woke up late: listens for one interval before it speaks
 };
 
@@ -67,6 +73,11 @@ class Fsm {
   [[nodiscard]] std::optional<TimePoint> deadline() const;
   /// Active_Down_Interval as it stands.
   [[nodiscard]] Duration down_interval() const;
+
+  /// A Backup's time to look around, before its deadline: an advertisement is missing.
+  [[nodiscard]] std::optional<TimePoint> first_miss() const;
+  /// Whether another router's advertisements arrive.
+  [[nodiscard]] bool hears_another(TimePoint now) const;
 
   struct LastHeard {
     IpAddress sender;
@@ -91,6 +102,11 @@ class Fsm {
   void on(const AddressLost&);
   void on(const RenewalDue&);
   void on(const ActionFailed& event);
+  void on(const PairWord& event);
+  void on(const PairSilent&);
+  void on(const PeerResigned& event);
+  void on(const WitnessAnswered&);
+  void on(const WitnessFailed& event);
   void on(const Reconfigured& event);
 
   void heard_in(Initialize&, const Heard& event);
@@ -99,6 +115,18 @@ class Fsm {
   void expired_in(Initialize&);
   void expired_in(Backup& backup);
   void expired_in(Active& active);
+
+  // fsm_pair.cc
+  void word_in(Initialize&);
+  void word_in(Backup& backup);
+  void word_in(Active& active, Role before);
+  bool may_take_over(Backup& backup);
+  void end_boot_hold();
+  void reconsider_witness();
+  void keep(Backup& backup, Backup::KeptBy by, std::string reason);
+  [[nodiscard]] bool peer_sees_more() const;
+  [[nodiscard]] bool peer_wins(const PairWord& word) const;
+  [[nodiscard]] std::string_view peer_name() const;
 
   void leave_initialize_if_possible();
   void stay_out(const std::string& reason);
@@ -139,6 +167,12 @@ class Fsm {
 
   bool in_sync_ = true;
   bool handed_over_ = false;  // by an operator: no preemption until the new Active is lost
+
+  std::optional<PairWord> pair_;  // while the peer is alive on the pair path
+  std::optional<TimePoint> witness_answered_;
+  std::string witness_fails_;       // why, as long as it does
+  TimePoint witness_silent_since_;  // its first probe without an answer
+  std::string witness_trouble_;     // it made us step down
 
   // Of the step that runs.
   TimePoint now_;

@@ -66,6 +66,8 @@ Action arm(TimePoint at) {
 Action send(uint8_t priority) {
   return SendAdvertisement{priority};
 }
+/// To the router that won.
+const Action kYield = SendAdvertisement{.priority = 0, .to_winner = true};
 const Action kAdd = AddAddresses{};
 const Action kRemove = RemoveAddresses{};
 const Action kAnnounce = Announce{};
@@ -188,11 +190,9 @@ TEST(BootHold, ends_when_another_router_resigns) {
   EXPECT_EQ(fsm.deadline(), kStart + 1s + skew_time(100, 10ms));
 }
 
-TEST(BootHold, holds_the_owner_too) {
+TEST(BootHold, never_holds_the_owner) {  // 6.4.1
   Fsm fsm = initialize(holding(255));
   (void)fsm.step(LinkUp{}, kStart);
-  EXPECT_EQ(fsm.role(), Role::initialize);
-  (void)fsm.step(DeadlinePassed{}, kStart + 10s);
   EXPECT_EQ(fsm.role(), Role::active);
 }
 
@@ -389,7 +389,7 @@ TEST(Active, a_higher_priority_takes_over_and_its_interval_counts) {  // 6.4.3
   const TimePoint at = active_since() + 5ms;
   EXPECT_THAT(
       fsm.step(heard(101, kLower, 1s), at),
-      ElementsAre(kRemove, send(0), arm(at + active_down_interval(100, 1s)),
+      ElementsAre(kRemove, kYield, arm(at + active_down_interval(100, 1s)),
                   notify(Role::active, Role::backup, "10.0.0.1 has priority 101 against our 100")));
 }
 
@@ -397,7 +397,7 @@ TEST(Active, equal_priority_and_a_greater_address_takes_over) {  // 6.4.3
   Fsm fsm = active();
   const TimePoint at = active_since() + 5ms;
   EXPECT_THAT(fsm.step(heard(100, kGreater), at),
-              ElementsAre(kRemove, send(0), arm(at + kDown),
+              ElementsAre(kRemove, kYield, arm(at + kDown),
                           notify(Role::active, Role::backup,
                                  "10.0.0.3 has the same priority 100 and the greater address")));
 }
@@ -513,7 +513,7 @@ TEST(Active, who_slept_leaves_the_role_to_the_one_who_took_it) {
   (void)fsm.step(DeadlinePassed{}, woke);
   EXPECT_THAT(
       fsm.step(heard(50), woke + 4ms),
-      ElementsAre(kRemove, send(0), arm(woke + 4ms + kDown),
+      ElementsAre(kRemove, kYield, arm(woke + 4ms + kDown),
                   notify(Role::active, Role::backup, "slept; 10.0.0.1 took over meanwhile")));
 }
 
