@@ -262,6 +262,7 @@ std::span<const Kind> config_kinds() {
       Kind{.name = "server", .named = Kind::Named::always, .keys = kServerKeys},
       config::kPairKind,
       Kind{.name = "vrrp", .named = Kind::Named::always, .keys = {}, .foreign = true},
+      Kind{.name = "track", .named = Kind::Named::always, .keys = {}, .foreign = true},
   };
   return kinds;
 }

@@ -17,6 +17,7 @@
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/guardian.h"
 #include "vrrpd/guardian/realtime.h"
+#include "vrrpd/hooks/runners.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/options.h"
 
@@ -131,9 +132,12 @@ int serve(const Options& options, DaemonConfig config) {
   const sigset_t signals = guardian_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // The first children, while we are ordinary ourselves.
+  Runners runners;
+  runners.want(config.hook_users(), nullptr);
   become_realtime();  // the speaker says what was refused
   Logger log("vrrpd");
-  return Guardian(log, options, std::move(config)).run();
+  return Guardian(log, options, std::move(config), runners).run();
 }
 
 }  // namespace

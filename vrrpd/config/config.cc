@@ -11,6 +11,7 @@
 
 #include "common/config/pair_section.h"
 #include "common/units.h"
+#include "vrrpd/hooks/runners.h"
 
 namespace hapair::vrrp {
 
@@ -112,10 +113,23 @@ constexpr std::array kVrrpKeys{
         .most = "1h",
         .fallback = "10s",
         .help = "how often the Active announces without a reason; 0: never"},
+    Key{.name = "track", .list = true, .help = "the [track] scripts that count for this router"},
+    Key{.name = "on_active", .help = "program to run when the router became Active"},
+    Key{.name = "on_backup", .help = "program to run when it became Backup"},
+    Key{.name = "on_fault", .help = "program to run when trouble took it to Initialize"},
+    Key{.name = "on_stop", .help = "program to run when it is stopped"},
+    Key{.name = "hook_user", .help = "the user that runs these programs"},
+    Key{.name = "hook_timeout",
+        .type = Type::duration,
+        .least = "100ms",
+        .most = "1h",
+        .fallback = "30s",
+        .help = "how long such a program may take"},
 };
 
 const std::array kKinds{
     Kind{.name = "vrrp", .named = Kind::Named::always, .keys = kVrrpKeys},
+    Kind{.name = "track", .named = Kind::Named::always, .keys = track_keys()},
     config::kPairKind,
     Kind{.name = "lbcore", .foreign = true},
     Kind{.name = "service", .named = Kind::Named::optional, .foreign = true},
@@ -130,13 +144,17 @@ class Reader {
   explicit Reader(const config::Config& file) : file_(file) {}
 
   Result<DaemonConfig> run() {
-    DaemonConfig out{.node = file_.node(), .routers = {}};
+    DaemonConfig out{.node = file_.node(), .routers = {}, .scripts = {}};
+    for (const Section* section : file_.all("track")) {
+      out.scripts.push_back(read_script(*section, complain_));
+    }
     for (const Section* section : file_.all("vrrp")) out.routers.push_back(router(*section));
     if (out.routers.empty()) {
       complain(
           Error{fmt::format("{}: no [vrrp NAME] section: vrrpd has nothing to do", file_.path())});
     }
     check_against_each_other(out.routers);
+    check_tracks(out);
     if (!mistakes_.empty()) return tl::unexpected(Error{mistakes_});
     return out;
   }
@@ -187,6 +205,8 @@ class Reader {
     out.track_lbcore = track == "yes" || (track == "auto" && file_.mentions("service"));
     out.announcements = static_cast<int>(section.integer("announcements"));
     out.announce_interval = section.duration("announce_interval");
+    out.hooks = read_hooks(section, complain_);
+    if (section.has("track")) out.track = section.list<std::string>("track");
     return out;
   }
 
@@ -277,7 +297,23 @@ class Reader {
     }
   }
 
+  void check_tracks(const DaemonConfig& config) {
+    for (const RouterConfig& router : config.routers) {
+      for (const std::string& track : router.track) {
+        if (std::ranges::find(config.scripts, track, &TrackScript::name) != config.scripts.end())
+          continue;
+        complain(file_.find("vrrp", router.name)
+                     ->error("track", fmt::format("there is no section [track {}]", track)));
+      }
+    }
+    if (config.hook_users().size() > kMostHookUsers) {
+      complain(Error{fmt::format("{}: hooks and scripts name {} users; valid: at most {}",
+                                 file_.path(), config.hook_users().size(), kMostHookUsers)});
+    }
+  }
+
   const config::Config& file_;
+  const Complain complain_ = [this](const Error& error) { complain(error); };
   std::string mistakes_;
 };
 
@@ -298,6 +334,23 @@ bool RouterConfig::is_vip(const IpAddress& ip) const {
   const auto same = [&](const Prefix& vip) { return vip.ip == ip; };
   return std::any_of(addresses.begin(), addresses.end(), same) ||
          std::any_of(extra_addresses.begin(), extra_addresses.end(), same);
+}
+
+std::set<std::string> DaemonConfig::hook_users() const {
+  std::set<std::string> out;
+  for (const RouterConfig& router : routers) {
+    if (!router.hooks.user.empty()) out.insert(router.hooks.user);
+  }
+  for (const TrackScript& script : scripts) out.insert(script.user);
+  return out;
+}
+
+Duration DaemonConfig::stop_hooks_take() const {
+  Duration out{0};
+  for (const RouterConfig& router : routers) {
+    if (!router.hooks.of(HookKind::stop).empty()) out = std::max(out, router.hooks.timeout);
+  }
+  return out;
 }
 
 std::span<const config::Kind> config_kinds() {

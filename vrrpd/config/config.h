@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "common/clock.h"
 #include "common/config/schema.h"
 #include "common/result.h"
+#include "vrrpd/config/programs.h"
 #include "vrrpd/election/fsm.h"
 #include "vrrpd/wire/packet.h"
 
@@ -37,6 +39,8 @@ struct RouterConfig {
   bool track_lbcore = false;
   int announcements = 0;  // per takeover
   Duration announce_interval{0};
+  HookPrograms hooks;
+  std::vector<std::string> track;  // names of [track] sections
 
   /// A router with another identity is another router: a reload replaces it instead of changing it.
   [[nodiscard]] bool same_router(const RouterConfig& other) const {
@@ -51,6 +55,12 @@ struct RouterConfig {
 struct DaemonConfig {
   std::string node;
   std::vector<RouterConfig> routers;
+  std::vector<TrackScript> scripts;
+
+  /// Whose runners are needed.
+  [[nodiscard]] std::set<std::string> hook_users() const;
+  /// How long the stop hooks may take; zero without any.
+  [[nodiscard]] Duration stop_hooks_take() const;
 };
 
 std::span<const config::Kind> config_kinds();

@@ -25,7 +25,8 @@ namespace hapair::vrrp {
 
 namespace {
 
-constexpr int kCannotStart = 3;          // exit code of a speaker that the environment refused
+constexpr int kCannotStart = 3;           // exit code of a speaker that the environment refused
+constexpr Duration kStopHooksGrace = 3s;  // after their own time: SIGTERM, SIGKILL, and the log
 constexpr Duration kStopWithin = 3s;     // then the speaker is killed and its testament carried out
 constexpr Duration kLongEnough = 10s;    // a speaker that lived that long is replaced at once
 constexpr Duration kFirstPause = 100ms;  // else after a pause, doubled each time
@@ -54,10 +55,11 @@ sigset_t guardian_signals() {
   return out;
 }
 
-Guardian::Guardian(Logger& log, Options options, DaemonConfig config)
+Guardian::Guardian(Logger& log, Options options, DaemonConfig config, Runners& runners)
     : log_(log),
       options_(std::move(options)),
       config_(std::move(config)),
+      runners_(runners),
       signals_(guardian_signals()),
       signal_fd_(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
       socket_(open_sender()),
@@ -72,8 +74,10 @@ int Guardian::run() {
   while (!exit_code_) {
     std::optional<TimePoint> until = restart_at_;
     if (kill_at_ && (!until || *kill_at_ < *until)) until = kill_at_;
+    if (const auto due = runners_.due(); due && (!until || *due < *until)) until = due;
     wait(until);
     const TimePoint now = Clock::now();
+    runners_.look_after(log_, now);
     if (kill_at_ && now >= *kill_at_) {
       kill_at_.reset();
       log_.environment("guardian", "the speaker does not stop: kills it");
@@ -84,6 +88,8 @@ int Guardian::run() {
       spawn();
     }
   }
+  const Duration stop_hooks = config_.stop_hooks_take();
+  runners_.finish(stop_hooks > Duration::zero() ? stop_hooks + kStopHooksGrace : stop_hooks);
   return *exit_code_;
 }
 
@@ -117,6 +123,7 @@ void Guardian::be_speaker(const UniqueFd& channel) {
   ::prctl(PR_SET_NAME, "vrrpd-speaker");
   signal_fd_.reset();
   lifeline_->hold();
+  runners_.be_speakers();
   int code = 0;
   const std::string refused =
       become_realtime();  // before the first thread, which shall be an ordinary one
@@ -124,7 +131,7 @@ void Guardian::be_speaker(const UniqueFd& channel) {
     Logger log("vrrpd");
     try {
       if (!refused.empty() && !ready_) log.environment("speaker", "goes on without {}", refused);
-      Speaker speaker(log, options_, config_, channel, shared_);
+      Speaker speaker(log, options_, config_, channel, shared_, runners_);
       ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // what came meanwhile is taken now
       speaker.run();
     } catch (const std::exception& error) {
@@ -282,6 +289,7 @@ void Guardian::reload() {
     return;
   }
   config_ = std::move(*loaded);
+  runners_.want(config_.hook_users(), &log_);
   signal_speaker(SIGHUP);
 }
 

@@ -37,11 +37,18 @@ Instance::Instance(Surroundings around, RouterConfig config)
 }
 
 void Instance::start() {
+  stopping_ = false;
   feed(Startup{});
 }
 
 void Instance::stop(const std::string& reason) {
+  stopping_ = true;
+  const Role from = role();
   feed(Shutdown{reason});
+  // Told whatever the role was: the stop hook runs for a router that waits as well.
+  if (around_.on_notify) {
+    around_.on_notify({.from = from, .to = Role::initialize, .reason = reason}, true);
+  }
 }
 
 // --- Events in -----------------------------------------------------------------------------------
@@ -253,6 +260,7 @@ Status Instance::execute(const Notify& action) {
   if (action.from != action.to) ++transitions_;
   history_.push_back({std::move(line), around_.loop.now()});
   if (history_.size() > kHistoryLines) history_.pop_front();
+  if (around_.on_notify && !stopping_) around_.on_notify(action, false);
   around_.on_role();
   return {};
 }

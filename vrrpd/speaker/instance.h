@@ -43,6 +43,8 @@ class Instance {
     std::function<void()>
         on_testament;               // called before addresses are added and after a change of role
     std::function<void()> on_role;  // role, reason or addresses changed
+    // The role, or (from == to) its reason, changed. `stop`: the router was told to stop.
+    std::function<void(const Notify&, bool stop)> on_notify = {};
   };
 
   Instance(Surroundings around, RouterConfig config);
@@ -57,8 +59,8 @@ class Instance {
   void on_lbcore(const ServingLease& lease);
   /// A tracked interface or script has a verdict, or another one.
   void on_tracked(const std::string& name, Tracked::Thing thing);
-  /// It is not tracked any more.
-  void forget_tracked(const std::string& name);
+  /// Only what `keep` holds for is tracked from now on.
+  void forget_tracked(const std::function<bool(const std::string& name)>& keep);
   /// `config` must be the same router. The VIPs that stay are not touched.
   void reconfigure(RouterConfig config);
   /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
@@ -121,6 +123,7 @@ class Instance {
   InstallPlan install_;
   ChecksumForm form_ = ChecksumForm::pseudo_header;
 
+  bool stopping_ = false;
   std::deque<Event> pending_;
   bool stepping_ = false;
   int sends_failed_ = 0;  // in a row

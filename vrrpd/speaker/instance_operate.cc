@@ -11,8 +11,8 @@ void Instance::on_tracked(const std::string& name, Tracked::Thing thing) {
   apply_tracked();
 }
 
-void Instance::forget_tracked(const std::string& name) {
-  tracked_.remove(name);
+void Instance::forget_tracked(const std::function<bool(const std::string& name)>& keep) {
+  tracked_.keep_only(keep);
   apply_tracked();
 }
 

@@ -16,7 +16,7 @@
 namespace hapair::vrrp {
 
 Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
-                 SharedState& shared)
+                 SharedState& shared, const Runners& runners)
     : log_(log),
       options_(std::move(options)),
       node_(std::move(config.node)),
@@ -29,6 +29,11 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
            .on_address_removed =
                [this](int interface, const IpAddress& ip) { on_address_removed(interface, ip); }}),
       lbcore_(loop_, log_, options_.run_dir + "/role.sock", [this] { on_lbcore_change(); }),
+      hooks_(
+          loop_, log_, runners,
+          {.on_verdict = [this](const std::string& script,
+                                const HookFeed::Verdict& verdict) { on_script(script, verdict); },
+           .on_hook = [this](const HookFeed::Happened& happened) { on_hook(happened); }}),
       control_(loop_, log_, options_.run_dir + "/vrrpd.sock",
                {.on_open = {},
                 .on_message = [this](ControlConnection& from,
@@ -44,8 +49,10 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
   turn_.start();
   channel_watcher_.set<Speaker, &Speaker::on_channel>(this);
   channel_watcher_.start(channel_.get(), ev::READ);
+  scripts_ = std::move(config.scripts);
   for (const RouterConfig& router : config.routers) add_router(router);
   remove_leftovers();
+  hooks_.plan(scripts_);
 }
 
 Speaker::~Speaker() {
@@ -79,16 +86,22 @@ void Speaker::remove_leftovers() {
 }
 
 void Speaker::add_router(const RouterConfig& config) {
+  const auto notify = [this, name = config.name](const Notify& what, bool stop) {
+    const auto at = instances_.find(name);
+    if (at != instances_.end()) on_notify(*at->second, what, stop);
+  };
   auto instance = std::make_unique<Instance>(
       Instance::Surroundings{.loop = loop_,
                              .log = log_,
                              .kernel = kernel_,
                              .on_testament = [this] { write_testament(); },
-                             .on_role = [this] { tell_role(); }},
+                             .on_role = [this] { tell_role(); },
+                             .on_notify = notify},
       config);
   instance->on_lbcore(lbcore_.lease());
   Instance& added = *instance;
   instances_[config.name] = std::move(instance);
+  apply_scripts(added);
   added.start();
   if (links_.synced()) added.on_link(links_);
 }
@@ -125,6 +138,7 @@ void Speaker::on_tick() {
     // A socket that could not be opened is tried again.
     if (links_.synced() && instance->role() == Role::initialize) instance->on_link(links_);
   }
+  hooks_.tick();
   write_testament();  // the channel may have been full
   tell_role();        // who was heard, and when, changes without a transition
 }
@@ -168,6 +182,8 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
     item.second->stop("removed from the configuration");
     return true;
   });
+  scripts_ = loaded->scripts;
+  hooks_.plan(scripts_);
   for (const RouterConfig& router : loaded->routers) {
     const auto at = instances_.find(router.name);
     if (at == instances_.end()) {
@@ -175,6 +191,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
     } else {
       at->second->reconfigure(router);
       at->second->on_lbcore(lbcore_.lease());
+      apply_scripts(*at->second);
     }
   }
   log_.info("config", "reloaded");

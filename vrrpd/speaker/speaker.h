@@ -20,6 +20,8 @@
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/shared_state.h"
+#include "vrrpd/hooks/hook_feed.h"
+#include "vrrpd/hooks/runners.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/options.h"
@@ -34,7 +36,7 @@ class Speaker {
   /// something essential.
   /// `shared`: the guardian's, written by us alone as long as we live.
   Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
-          SharedState& shared);
+          SharedState& shared, const Runners& runners);
   ~Speaker();
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
@@ -56,6 +58,13 @@ class Speaker {
   void reload();
   void apply(const Result<DaemonConfig>& loaded);
 
+  // speaker_operate.cc: hooks, track scripts
+  void on_notify(const Instance& router, const Notify& what, bool stop);
+  void post_hook(const Instance& router, const Notify& what, bool stop);
+  void on_hook(const HookFeed::Happened& happened);
+  void on_script(const std::string& script, const HookFeed::Verdict& verdict);
+  void apply_scripts(Instance& router);
+
   void write_testament();
   void tell_role();
   [[nodiscard]] std::string status_line() const;
@@ -70,6 +79,7 @@ class Speaker {
   NetlinkAddress kernel_;
   std::map<std::string, std::unique_ptr<Instance>> instances_;  // by name
   std::string testament_;
+  std::vector<TrackScript> scripts_;
   bool stopping_ = false;
 
   std::thread reader_;  // of a configuration that is being reloaded
@@ -78,6 +88,7 @@ class Speaker {
 
   LinkMonitor links_;
   RoleLink lbcore_;
+  HookFeed hooks_;
   ControlServer control_;
   Ticker renewal_;
   SignalWatcher terminate_;

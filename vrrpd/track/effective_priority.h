@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,7 +28,9 @@ class Tracked {
 
   /// `name` as people see it: "track nginx", "interface eth1".
   void set(const std::string& name, Thing thing) { things_[name] = std::move(thing); }
-  void remove(const std::string& name) { things_.erase(name); }
+  void keep_only(const std::function<bool(const std::string& name)>& wanted) {
+    std::erase_if(things_, [&](const auto& item) { return !wanted(item.first); });
+  }
 
   /// Why the router must leave: every bad thing of weight 0, or "".
   [[nodiscard]] std::string fault() const;

@@ -64,7 +64,7 @@ TEST(Tracked, an_owner_keeps_255) {
 TEST(Tracked, what_is_removed_counts_no_more) {
   Tracked all;
   all.set("track a", thing(0, false));
-  all.remove("track a");
+  all.keep_only([](const std::string& name) { return name != "track a"; });
   EXPECT_EQ(all.fault(), "");
 }
 

@@ -1,0 +1,90 @@
+// What the speaker does for operators: tells the hook runners which states were reached, and the
+// routers what became of the scripts that they track.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "vrrpd/speaker/speaker.h"
+
+namespace hapair::vrrp {
+
+namespace {
+
+HookKind hook_for(Role role, bool stop) {
+  if (stop) return HookKind::stop;
+  switch (role) {
+    case Role::active:
+      return HookKind::active;
+    case Role::backup:
+      return HookKind::backup;
+    case Role::initialize:
+      return HookKind::fault;
+  }
+  return HookKind::fault;
+}
+
+std::string thing_name(const std::string& script) {
+  return "track " + script;
+}
+
+}  // namespace
+
+void Speaker::on_notify(const Instance& router, const Notify& what, bool stop) {
+  if (what.from != what.to || stop) post_hook(router, what, stop);
+}
+
+void Speaker::post_hook(const Instance& router, const Notify& what, bool stop) {
+  const RouterConfig& config = router.config();
+  if (config.hooks.user.empty()) return;
+  std::vector<std::string> addresses;
+  for (const Prefix& vip : config.all_addresses()) addresses.push_back(vip.to_string());
+  const HookKind kind = hook_for(what.to, stop);
+  hooks_.post(
+      {.router = config.name,
+       .kind = kind,
+       .number = 0,
+       .program = config.hooks.of(kind),
+       .environment = {"HAPAIR_ROUTER=" + config.name,
+                       fmt::format("HAPAIR_STATE={}", stop ? "Stop" : name(what.to)),
+                       fmt::format("HAPAIR_PREVIOUS={}", name(what.from)),
+                       "HAPAIR_REASON=" + what.reason, fmt::format("HAPAIR_VRID={}", config.vrid),
+                       "HAPAIR_INTERFACE=" + config.interface,
+                       fmt::format("HAPAIR_ADDRESSES={}", fmt::join(addresses, " ")),
+                       "HAPAIR_NODE=" + node_},
+       .timeout = config.hooks.timeout},
+      config.hooks.user);
+}
+
+void Speaker::on_hook(const HookFeed::Happened&) {}
+
+void Speaker::on_script(const std::string& script, const HookFeed::Verdict& verdict) {
+  if (verdict.good.value_or(true)) {
+    log_.info(thing_name(script), "good");
+  } else {
+    log_.info(thing_name(script), "bad: {}", verdict.reason);
+  }
+  for (auto& [name, router] : instances_) apply_scripts(*router);
+}
+
+/// What the router tracks now, with the verdicts that there are.
+void Speaker::apply_scripts(Instance& router) {
+  const std::vector<std::string>& tracked = router.config().track;
+  router.forget_tracked([&](const std::string& known) {
+    const bool script = known.starts_with(thing_name(""));
+    return !script || std::ranges::any_of(tracked, [&](const std::string& name) {
+      return thing_name(name) == known;
+    });
+  });
+  for (const std::string& name : tracked) {
+    const auto script = std::ranges::find(scripts_, name, &TrackScript::name);
+    if (script == scripts_.end()) continue;
+    const HookFeed::Verdict& verdict = hooks_.verdict(name);
+    router.on_tracked(thing_name(name),
+                      {.weight = script->weight, .good = verdict.good, .reason = verdict.reason});
+  }
+}
+
+}  // namespace hapair::vrrp
