@@ -37,6 +37,14 @@ PairLab::PairLab(Options options)
     node->inside.ip("route add 10.1.0.0/16 via 10.0.0.10");
     node->responder = std::make_unique<Responder>(node->inside, node->name);
   }
+  if (options_.ipv6) {
+    client_.ip("addr add 2001:db8::10/64 dev eth0");
+    observer_.ip("addr add 2001:db8::11/64 dev eth0");
+    for (Node* node : {&lb1_, &lb2_}) {
+      node->inside.ip(fmt::format("addr add 2001:db8::{}/64 dev eth0", node == &lb1_ ? 1 : 2));
+      node->responder_six = std::make_unique<Responder>(node->inside, node->name, AF_INET6);
+    }
+  }
   // A client for every session: the whole prefix is local to the client's namespace, no address has
   // to be added.
   client_.ip("route add local 10.1.0.0/16 dev lo");
@@ -81,6 +89,21 @@ std::string PairLab::compose_config() const {
         kVip, options_.preempt ? "yes" : "no", format_duration(options_.boot_hold));
     if (options_.unicast) text += "peer@lb1 = 10.0.0.2\npeer@lb2 = 10.0.0.1\n";
     text += options_.vrrp;
+    if (options_.ipv6) {
+      text += fmt::format(
+          "\n[vrrp six]\n"
+          "interface = eth0\n"
+          "vrid = 51\n"
+          "priority@lb1 = {}\n"
+          "priority@lb2 = {}\n"
+          "advert_interval = {}\n"
+          "addresses = {}/64, fe80::100/64\n"
+          "preempt = {}\n"
+          "boot_hold = {}\n",
+          options_.priority_lb1, options_.priority_lb2, format_duration(options_.advert_interval),
+          kVipSix, options_.preempt ? "yes" : "no", format_duration(options_.boot_hold));
+      if (options_.unicast) text += "peer@lb1 = 2001:db8::2\npeer@lb2 = 2001:db8::1\n";
+    }
   }
   if (options_.with_lbcore) {
     text += "\n[lbcore]\n" + options_.lbcore;
@@ -154,29 +177,30 @@ PairLab::Node& PairLab::node(std::string_view name) {
   throw std::invalid_argument(fmt::format("there is no node '{}'", name));
 }
 
-std::vector<std::string> PairLab::holders() const {
+std::vector<std::string> PairLab::holders(std::string_view vip) const {
   std::vector<std::string> out;
   for (const Node* node : {&lb1_, &lb2_}) {
-    if (node->inside.has_address(kVip)) out.push_back(node->name);
+    if (node->inside.has_address(vip)) out.push_back(node->name);
   }
   return out;
 }
 
-std::string PairLab::active_node() const {
-  const std::vector<std::string> all = holders();
+std::string PairLab::active_node(std::string_view vip) const {
+  const std::vector<std::string> all = holders(vip);
   return all.size() == 1 ? all.front() : std::string();
 }
 
-::testing::AssertionResult PairLab::wait_active(std::string_view node, Duration within) {
+::testing::AssertionResult PairLab::wait_active(std::string_view node, Duration within,
+                                                std::string_view vip) {
   return eventually(
       within,
       [&] {
-        const std::string active = active_node();
+        const std::string active = active_node(vip);
         return !active.empty() && (node.empty() || active == node);
       },
       [&] {
-        return fmt::format("VIP held by '{}' alone; it is held by '{}'", node,
-                           fmt::join(holders(), "' and '"));
+        return fmt::format("{} held by '{}' alone; it is held by '{}'", vip, node,
+                           fmt::join(holders(vip), "' and '"));
       });
 }
 

@@ -11,6 +11,9 @@
 //             |        |        |
 //            s1       s2       s3
 //
+// With `ipv6` the LAN has 2001:db8::/64 as well (the same last numbers: lb1 is 2001:db8::1) and a
+// second router [vrrp six] holds 2001:db8::100 and fe80::100.
+//
 // Both nodes read one identical hapair.conf and run with --node and --run-dir of their own.
 // tools/lab/lab builds the same picture under fixed names for people.
 #pragma once
@@ -36,6 +39,7 @@ namespace hapair::test {
 class PairLab {
  public:
   static constexpr const char* kVip = "10.0.0.100";
+  static constexpr const char* kVipSix = "2001:db8::100";
   static constexpr uint16_t kServicePort = 80;
   static constexpr uint16_t kServerPort = 8080;
 
@@ -46,6 +50,7 @@ class PairLab {
     int priority_lb2 = 100;
     bool preempt = false;
     bool unicast = false;
+    bool ipv6 = false;
     Duration boot_hold = 500ms;
     // Without one of the daemons its sections stay out of the file (the pair link stays).
     bool with_vrrpd = true;
@@ -76,6 +81,7 @@ class PairLab {
     std::optional<Process> vrrpd = {};
     std::optional<Process> lbcore = {};
     std::unique_ptr<Responder> responder = {};
+    std::unique_ptr<Responder> responder_six = {};
   };
 
   /// Starts what the options ask for on both nodes, or on one.
@@ -101,11 +107,12 @@ class PairLab {
   void start_origin(int number);
 
   /// Nodes that carry the VIP right now, by the kernel's word.
-  [[nodiscard]] std::vector<std::string> holders() const;
+  [[nodiscard]] std::vector<std::string> holders(std::string_view vip = kVip) const;
   /// The one holder, or "" when there is none or more than one.
-  [[nodiscard]] std::string active_node() const;
+  [[nodiscard]] std::string active_node(std::string_view vip = kVip) const;
   /// Waits until `node` (empty: any) is the only holder.
-  [[nodiscard]] ::testing::AssertionResult wait_active(std::string_view node, Duration within);
+  [[nodiscard]] ::testing::AssertionResult wait_active(std::string_view node, Duration within,
+                                                       std::string_view vip = kVip);
 
   /// `carrier`: all cables of the node are pulled, it notices. `silent`: its switch ports are dead,
   /// it does not.

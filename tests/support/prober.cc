@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "common/address.h"
 #include "common/result.h"
 
 namespace hapair::test {
@@ -36,6 +37,12 @@ sockaddr_in ipv4(const std::string& address, uint16_t port) {
     throw std::invalid_argument(address + " is not an IPv4 address");
   }
   return out;
+}
+
+Endpoint endpoint(const std::string& address, uint16_t port) {
+  const auto ip = IpAddress::parse(address);
+  if (!ip) throw std::invalid_argument(ip.error().message);
+  return {.ip = *ip, .port = port};
 }
 
 UniqueFd open_socket(const Namespace& in, int family, int type, int protocol = 0) {
@@ -60,16 +67,21 @@ void be_punctual() {
 
 }  // namespace
 
-Responder::Responder(const Namespace& in, std::string name, uint16_t port)
+Responder::Responder(const Namespace& in, std::string name, int family, uint16_t port)
     : name_(std::move(name)),
-      socket_(open_socket(in, AF_INET, SOCK_DGRAM)),
-      listener_(open_socket(in, AF_INET, SOCK_STREAM)) {
+      socket_(open_socket(in, family, SOCK_DGRAM)),
+      listener_(open_socket(in, family, SOCK_STREAM)) {
   const int on = 1;
+  const bool v6 = family == AF_INET6;
   ::setsockopt(socket_.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
   ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const sockaddr_in any = ipv4("0.0.0.0", port);
+  if (v6) ::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+  sockaddr_storage any{};
+  const socklen_t length = endpoint(v6 ? "::" : "0.0.0.0", port).to_sockaddr(any);
   for (const UniqueFd* socket : {&socket_, &listener_}) {
-    if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) {
+    // Both families have a responder of their own on this port.
+    if (v6) ::setsockopt(socket->get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&any), length) != 0) {
       throw_system(fmt::format("bind a responder to port {}", port));
     }
   }
@@ -90,7 +102,7 @@ void Responder::answer(const std::stop_token& stop) const {
     if (!wait_readable(socket_.get(), Clock::now() + kStopCheck)) continue;
     std::array<char, 64> payload{};
     std::array<char, 64> control{};
-    sockaddr_in from{};
+    sockaddr_storage from{};
     iovec data{.iov_base = payload.data(), .iov_len = sizeof(uint64_t)};
     msghdr message{};
     message.msg_name = &from;
@@ -100,7 +112,7 @@ void Responder::answer(const std::stop_token& stop) const {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     if (::recvmsg(socket_.get(), &message, 0) != sizeof(uint64_t)) continue;
-    // The same control message sends the answer from the address that was asked.
+    // The same control message sends the answer from the address that was asked; in IPv6 as it is.
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
          part = CMSG_NXTHDR(&message, part)) {
       if (part->cmsg_level != IPPROTO_IP || part->cmsg_type != IP_PKTINFO) continue;
@@ -117,9 +129,10 @@ void Responder::answer(const std::stop_token& stop) const {
 
 UdpProber::UdpProber(const Namespace& from, const std::string& target, Duration interval,
                      uint16_t port)
-    : socket_(open_socket(from, AF_INET, SOCK_DGRAM)) {
-  const sockaddr_in to = ipv4(target, port);
-  if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    : socket_(open_socket(from, endpoint(target, port).ip.family(), SOCK_DGRAM)) {
+  sockaddr_storage to{};
+  const socklen_t length = endpoint(target, port).to_sockaddr(to);
+  if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0) {
     throw_system("aim probes at " + target);
   }
   thread_ = std::jthread([this, interval](const std::stop_token& stop) { probe(stop, interval); });

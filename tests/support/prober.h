@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "tests/support/namespace.h"
@@ -92,7 +94,8 @@ class Prober {
 class Responder {
  public:
   static constexpr uint16_t kPort = 7007;
-  Responder(const Namespace& in, std::string name, uint16_t port = kPort);
+  /// `family`: AF_INET or AF_INET6, not both.
+  Responder(const Namespace& in, std::string name, int family = AF_INET, uint16_t port = kPort);
 
  private:
   void answer(const std::stop_token& stop) const;
