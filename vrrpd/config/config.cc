@@ -33,6 +33,12 @@ constexpr std::array kVrrpKeys{
         .most = "255",
         .fallback = std::nullopt,
         .help = "virtual router identifier, the same on both nodes"},
+    Key{.name = "version",
+        .type = Type::integer,
+        .least = "2",
+        .most = "3",
+        .fallback = "3",
+        .help = "VRRP version; 2 for peers that know no other"},
     Key{.name = "priority",
         .type = Type::integer,
         .least = "1",
@@ -49,7 +55,7 @@ constexpr std::array kVrrpKeys{
         .type = Type::prefix,
         .fallback = std::nullopt,
         .list = true,
-        .help = "the VIPs with the prefix length of their network"},
+        .help = "the VIPs with the prefix length of their network, all of one family"},
     Key{.name = "extra_addresses",
         .type = Type::prefix,
         .list = true,
@@ -195,12 +201,15 @@ class Reader {
       out.extra_addresses = addresses(section, "extra_addresses", kMaxExtraAddresses);
     }
     refuse_twins(section, out);
+    decide_family(section, out);
     if (section.has("peer")) out.peer = peer(section, out);
     out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));
     if (out.least_ttl != kTtl && !out.peer) {
       complain(section.error("min_ttl", "multicast never crosses a router; valid: only with peer"));
     }
     out.checksum = checksum(section.text("checksum"));
+    check_version(section, out);
+    check_link_local(section, out);
     const std::string& track = section.text("track_lbcore");
     out.track_lbcore = track == "yes" || (track == "auto" && file_.mentions("service"));
     out.announcements = static_cast<int>(section.integer("announcements"));
@@ -237,10 +246,64 @@ class Reader {
     }
   }
 
-  static std::string what_is_wrong_with(const IpAddress& ip) {
-    if (!ip.is_v4()) {
-      return fmt::format("{} is IPv6; valid: IPv4 addresses", ip.to_string());
+  static std::string_view family_name(int family) { return family == AF_INET6 ? "IPv6" : "IPv4"; }
+
+  /// An advertisement carries one family, so a router has one.
+  void decide_family(const Section& section, RouterConfig& router) {
+    if (router.addresses.empty()) return;
+    const IpAddress& first = router.addresses.front().ip;
+    router.family = first.family();
+    for (const Prefix& vip : router.addresses) {
+      if (vip.ip.family() == router.family) continue;
+      complain(section.error(
+          "addresses",
+          fmt::format("{} is {} and {} is {}; valid: one family per router, the other one in a "
+                      "second [vrrp] section",
+                      first.to_string(), family_name(first.family()), vip.ip.to_string(),
+                      family_name(vip.ip.family()))));
+      return;
     }
+  }
+
+  /// RFC 3768: IPv4, whole seconds, one form of checksum.
+  void check_version(const Section& section, RouterConfig& router) {
+    router.parameters.version = static_cast<uint8_t>(section.integer("version"));
+    const bool v2 = router.parameters.version == 2;
+    if (v2 && router.family == AF_INET6) {
+      complain(section.error("version", "2 knows no IPv6; valid: 3 where the addresses are IPv6"));
+    }
+    if (v2 && router.parameters.interval % Duration(1s) != Duration::zero()) {
+      complain(section.error("advert_interval",
+                             fmt::format("{} does not fit version 2, which counts whole seconds; "
+                                         "valid: 1s to 40s in steps of 1s",
+                                         format_duration(router.parameters.interval))));
+    }
+    if (router.checksum != ChecksumChoice::automatic && (v2 || router.family == AF_INET6)) {
+      complain(section.error("checksum",
+                             fmt::format("{} has one form of it; valid: auto, or version 3 with "
+                                         "IPv4 addresses",
+                                         v2 ? "version 2" : "IPv6")));
+    }
+  }
+
+  /// RFC 9568 section 5.2.9: the first IPv6 address is link-local. The order in the file is not
+  /// worth a mistake. Towards a unicast peer, of which the RFC knows nothing and whose network may
+  /// be another one, there need not be one.
+  void check_link_local(const Section& section, RouterConfig& router) {
+    if (router.family != AF_INET6 || router.addresses.empty()) return;
+    const auto link_local = std::find_if(router.addresses.begin(), router.addresses.end(),
+                                         [](const Prefix& vip) { return vip.ip.is_link_local(); });
+    if (link_local != router.addresses.end()) {
+      std::rotate(router.addresses.begin(), link_local, link_local + 1);
+    } else if (!router.peer) {
+      complain(section.error(
+          "addresses", fmt::format("none is link-local, and RFC 9568 wants the first to be; valid: "
+                                   "one more, the same on both nodes, such as fe80::5e00:{:x}/64",
+                                   0x200 + router.vrid)));
+    }
+  }
+
+  static std::string what_is_wrong_with(const IpAddress& ip) {
     if (ip.is_multicast() || ip.is_unspecified()) {
       return fmt::format("{} is no address of a host", ip.to_string());
     }
@@ -251,6 +314,11 @@ class Reader {
     const IpAddress out = section.address("peer");
     if (const std::string wrong = what_is_wrong_with(out); !wrong.empty()) {
       complain(section.error("peer", wrong));
+    } else if (out.family() != router.family) {
+      complain(section.error(
+          "peer",
+          fmt::format("{} is {} and the addresses are {}; valid: an address of their family",
+                      out.to_string(), family_name(out.family()), family_name(router.family))));
     }
     if (router.is_vip(out)) {
       complain(section.error("peer", fmt::format("{} is a VIP of this router; valid: the peer's "
@@ -272,7 +340,9 @@ class Reader {
         const RouterConfig& one = routers[i];
         const RouterConfig& other = routers[j];
         const Section& section = *file_.find("vrrp", one.name);
-        if (one.interface == other.interface && one.vrid == other.vrid) {
+        // RFC 9568 section 5.2.3: IPv4 and IPv6 number their virtual routers each for itself.
+        if (one.interface == other.interface && one.vrid == other.vrid &&
+            one.family == other.family) {
           complain(section.error("vrid", fmt::format("{} on {} is taken by [vrrp {}]", one.vrid,
                                                      one.interface, other.name)));
         }

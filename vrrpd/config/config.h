@@ -30,9 +30,10 @@ struct RouterConfig {
   std::string name;
   std::string interface;
   uint8_t vrid = 0;
+  int family = AF_INET;           // of the addresses, all of them
   Parameters parameters;          // own_address is the interface's business and stays empty here
-  std::vector<Prefix> addresses;  // the advertised ones
-  std::vector<Prefix> extra_addresses;  // held like those, but not advertised
+  std::vector<Prefix> addresses;  // the advertised ones; IPv6: a link-local one first, if any
+  std::vector<Prefix> extra_addresses;  // held like those, but not advertised; of either family
   std::optional<IpAddress> peer;
   uint8_t least_ttl = kTtl;
   ChecksumChoice checksum = ChecksumChoice::automatic;
@@ -44,7 +45,8 @@ struct RouterConfig {
 
   /// A router with another identity is another router: a reload replaces it instead of changing it.
   [[nodiscard]] bool same_router(const RouterConfig& other) const {
-    return name == other.name && interface == other.interface && vrid == other.vrid;
+    return name == other.name && interface == other.interface && vrid == other.vrid &&
+           family == other.family;
   }
   /// Everything that the Active holds, the advertised ones first.
   [[nodiscard]] std::vector<Prefix> all_addresses() const;

@@ -14,6 +14,7 @@
 namespace hapair::vrrp {
 
 struct Parameters {
+  uint8_t version = 3;  // of VRRP: what Skew_Time is a share of
   uint8_t priority = 100;
   Duration interval = 1s;        // Advertisement_Interval
   bool preempt = false;          // Preempt_Mode; the owner (255) always preempts

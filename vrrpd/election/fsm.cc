@@ -58,10 +58,13 @@ std::optional<TimePoint> Fsm::deadline() const {
   return hold_ && what_blocks().empty() ? std::optional(hold_->until) : std::nullopt;
 }
 
+Duration Fsm::down_interval(Duration active_interval) const {
+  return active_down_interval(parameters_.priority, active_interval, parameters_.version);
+}
+
 Duration Fsm::down_interval() const {
   const auto* backup = std::get_if<Backup>(&state_);
-  return active_down_interval(parameters_.priority,
-                              backup != nullptr ? backup->active_interval : parameters_.interval);
+  return down_interval(backup != nullptr ? backup->active_interval : parameters_.interval);
 }
 
 // --- Events --------------------------------------------------------------------------------------
@@ -199,14 +202,15 @@ void Fsm::heard_in(Backup& backup, const Heard& event) {
     // 6.4.2: priority 0 sets the Active_Down_Timer to Skew_Time.
     // Said again (by its guardian, by a network that duplicates), it does not begin anew.
     if (std::exchange(backup.resigned, true)) return;
-    backup.deadline = now_ + skew_time(parameters_.priority, backup.active_interval);
+    backup.deadline =
+        now_ + skew_time(parameters_.priority, backup.active_interval, parameters_.version);
   } else if (!preempts(backup) || event.priority >= parameters_.priority) {
     // 6.4.2: without preemption or from an equal or better router, adopt its interval and wait
     // anew.
     backup.resigned = false;
     backup.kept_by = Backup::KeptBy::nothing;
     backup.active_interval = event.interval;
-    backup.deadline = now_ + active_down_interval(parameters_.priority, event.interval);
+    backup.deadline = now_ + down_interval(event.interval);
   } else {
     return;  // 6.4.2: preempting, discard: the deadline stays
   }
@@ -255,7 +259,7 @@ void Fsm::expired_in(Initialize&) {
 }
 
 void Fsm::expired_in(Backup& backup) {
-  const Duration down = active_down_interval(parameters_.priority, backup.active_interval);
+  const Duration down = down_interval(backup.active_interval);
   if (now_ - backup.deadline > down) {
     // Beyond the RFC: we slept, so the silence proves nothing. Listen once more.
     backup.deadline = now_ + down;
@@ -338,7 +342,7 @@ void Fsm::become_backup(Duration active_interval, std::string reason) {
     actions_.emplace_back(
         SendAdvertisement{.priority = kResignPriority, .to_winner = !handed_over_});
   }
-  const TimePoint deadline = now_ + active_down_interval(parameters_.priority, active_interval);
+  const TimePoint deadline = now_ + down_interval(active_interval);
   actions_.emplace_back(ArmDeadline{deadline});
   change_state(Backup{.deadline = deadline,
                       .active_interval = active_interval,
@@ -386,7 +390,7 @@ void Fsm::notice_sleep() {
   auto* active = std::get_if<Active>(&state_);
   if (active == nullptr || active->listening) return;
   const Duration asleep = now_ - active->last_sent;
-  if (asleep <= active_down_interval(parameters_.priority, parameters_.interval)) return;
+  if (asleep <= down_interval(parameters_.interval)) return;
   active->listening = true;
   arm(*active, now_ + parameters_.interval);
   explain(fmt::format("slept for {}: listens before it speaks", roughly(asleep)));

@@ -142,6 +142,7 @@ class Fsm {
   void announce(Active& active);
   void announce_again(Active& active, Duration gap);
   void consider_preemption(Backup& backup, const Heard& event);
+  [[nodiscard]] Duration down_interval(Duration active_interval) const;
   [[nodiscard]] bool preempts(const Backup& backup) const;
   [[nodiscard]] bool beats_us(const Heard& event) const;
   [[nodiscard]] std::string what_blocks() const;

@@ -41,9 +41,22 @@ std::string how_ended(int status) {
 }
 
 AdvSocket open_sender() {
-  auto socket = AdvSocket::open_for_sending();
+  auto socket = AdvSocket::open_for_sending(AF_INET);
   if (!socket) throw std::runtime_error(socket.error().message);
   return std::move(*socket);
+}
+
+/// Nothing on a machine without IPv6: no router of ours has addresses of it there.
+std::optional<AdvSocket> open_sender_v6() {
+  auto socket = AdvSocket::open_for_sending(AF_INET6);
+  return socket ? std::optional(std::move(*socket)) : std::nullopt;
+}
+
+/// From the speaker, which is this program: always 4 or 16 bytes.
+IpAddress address_of(const std::string& bytes) {
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());  // NOLINT: bytes
+  return bytes.size() == 16 ? IpAddress::from_bytes(std::span<const uint8_t, 16>(data, 16))
+                            : IpAddress::from_bytes(std::span<const uint8_t, 4>(data, 4));
 }
 
 }  // namespace
@@ -63,6 +76,7 @@ Guardian::Guardian(Logger& log, Options options, DaemonConfig config, Runners& r
       signals_(guardian_signals()),
       signal_fd_(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
       socket_(open_sender()),
+      socket_v6_(open_sender_v6()),
       buffer_(kTestamentBytes) {
   if (!signal_fd_) throw_system("listen to signals");
   dying_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -207,7 +221,7 @@ void Guardian::carry_out_testament() {
     addresses.reserve(static_cast<size_t>(router.addresses_size()));
     for (const testament::Address& address : router.addresses()) {
       addresses.push_back(
-          {.ip = IpAddress::v4(address.ip()), .length = static_cast<int>(address.length())});
+          {.ip = address_of(address.ip()), .length = static_cast<int>(address.length())});
     }
     const Status removed = kernel_.remove(router.interface(), addresses);
     if (!removed) failures.push_back(removed.error().message);
@@ -215,9 +229,10 @@ void Guardian::carry_out_testament() {
   for (const testament::Router& router : testament_.routers()) {
     if (!router.active()) continue;
     const auto* bytes = reinterpret_cast<const uint8_t*>(router.resign().data());  // NOLINT: bytes
-    const Status sent =
-        socket_.send(router.interface(), IpAddress::v4(router.source()),
-                     IpAddress::v4(router.destination()), {bytes, router.resign().size()});
+    const IpAddress source = address_of(router.source());
+    const AdvSocket& socket = source.is_v6() && socket_v6_ ? *socket_v6_ : socket_;
+    const Status sent = socket.send(router.interface(), source, address_of(router.destination()),
+                                    {bytes, router.resign().size()});
     if (!sent) failures.push_back(sent.error().message);
   }
   carried_out_in_ = Clock::now() - begin;

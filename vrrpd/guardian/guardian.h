@@ -63,6 +63,7 @@ class Guardian {
   UniqueFd signal_fd_;
   NetlinkAddress kernel_;
   AdvSocket socket_;
+  std::optional<AdvSocket> socket_v6_;
   std::vector<char> buffer_;
   SharedState shared_;
 

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "vrrpd/wire/ndisc.h"
+
 namespace hapair::vrrp {
 
 namespace {
@@ -70,22 +72,27 @@ void Announcer::send_some() {
 
 Status Announcer::send(int interface, const MacAddress& mac,
                        std::span<const IpAddress> vips) const {
-  sockaddr_ll to{};
-  to.sll_family = AF_PACKET;
-  to.sll_ifindex = interface;
-  to.sll_protocol = htons(ETH_P_ARP);
-  to.sll_halen = ETH_ALEN;
-  std::fill_n(std::begin(to.sll_addr), ETH_ALEN, uint8_t{0xff});
-  const auto* address = reinterpret_cast<const sockaddr*>(&to);  // NOLINT: the socket API's cast
   for (const ArpOperation operation : {ArpOperation::request, ArpOperation::reply}) {
     for (const IpAddress& vip : vips) {
-      const ArpFrame frame = gratuitous_arp(operation, mac, vip);
-      if (::sendto(fd_.get(), frame.data(), frame.size(), 0, address, sizeof to) < 0) {
-        return fail_system("announce " + vip.to_string());
-      }
+      if (vip.is_v6() && operation == ArpOperation::reply) continue;  // one form only
+      const bool sent = vip.is_v6()
+                            ? send(interface, ETH_P_IPV6, unsolicited_advertisement(mac, vip))
+                            : send(interface, ETH_P_ARP, gratuitous_arp(operation, mac, vip));
+      if (!sent) return fail_system("announce " + vip.to_string());
     }
   }
   return {};
+}
+
+bool Announcer::send(int interface, uint16_t protocol, std::span<const uint8_t> frame) const {
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_ifindex = interface;
+  to.sll_protocol = htons(protocol);
+  to.sll_halen = ETH_ALEN;
+  std::copy_n(frame.begin(), ETH_ALEN, std::begin(to.sll_addr));
+  const auto* address = reinterpret_cast<const sockaddr*>(&to);  // NOLINT: the socket API's cast
+  return ::sendto(fd_.get(), frame.data(), frame.size(), 0, address, sizeof to) >= 0;
 }
 
 }  // namespace hapair::vrrp

@@ -1,7 +1,9 @@
-// Tells switches and neighbours where a VIP lives now: gratuitous ARP in both forms, repeated a few
-// times, since one lost frame would cost a neighbour its whole cache lifetime.
+// Tells switches and neighbours where a VIP lives now: gratuitous ARP in both forms, or an
+// unsolicited Neighbour Advertisement, repeated a few times, since one lost frame would cost a
+// neighbour its whole cache lifetime.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,7 @@ class Announcer {
   void send_some();
   [[nodiscard]] Status send(int interface, const MacAddress& mac,
                             std::span<const IpAddress> vips) const;
+  [[nodiscard]] bool send(int interface, uint16_t protocol, std::span<const uint8_t> frame) const;
 
   EventLoop& loop_;
   Logger& log_;

@@ -27,7 +27,7 @@ constexpr unsigned kLowerUp =
 
 const Prefix* Interface::primary() const {
   for (const OwnAddress& own : addresses) {
-    if (!own.marked && !own.secondary) return &own.prefix;
+    if (own.prefix.ip.is_v4() && !own.marked && !own.secondary) return &own.prefix;
   }
   return nullptr;
 }
@@ -49,7 +49,7 @@ LinkMonitor::LinkMonitor(EventLoop& loop, Logger& log, Handlers handlers)
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
-  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR;
+  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
   const auto* address = reinterpret_cast<const sockaddr*>(&own);  // NOLINT: the socket API's cast
   if (::bind(fd_.get(), address, sizeof own) != 0) throw_system("listen to link changes");
   watcher_.set<LinkMonitor, &LinkMonitor::on_readable>(this);
@@ -73,7 +73,7 @@ void LinkMonitor::request(Dump what) {
   message.header.nlmsg_type = what == Dump::links ? RTM_GETLINK : RTM_GETADDR;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   message.header.nlmsg_seq = ++sequence_;
-  message.body.rtgen_family = what == Dump::links ? AF_UNSPEC : AF_INET;
+  message.body.rtgen_family = AF_UNSPEC;
   if (what == Dump::links) {
     ++generation_;
     interrupted_ = false;
@@ -175,8 +175,11 @@ void LinkMonitor::handle_address(nlmsghdr* header, bool gone) {
     handlers_.on_address_removed(index, message->prefix.ip);
     return;
   }
-  const OwnAddress own{
-      .prefix = message->prefix, .marked = message->marked, .secondary = message->secondary};
+  const OwnAddress own{.prefix = message->prefix,
+                       .marked = message->marked,
+                       .secondary = message->secondary,
+                       .tentative = message->tentative,
+                       .duplicate = message->duplicate};
   if (at == addresses.end()) {
     addresses.push_back(own);
     seen.push_back(generation_);

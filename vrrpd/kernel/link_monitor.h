@@ -1,4 +1,4 @@
-// The node's interfaces and their own IPv4 addresses, kept current by the kernel's notifications
+// The node's interfaces and their addresses, kept current by the kernel's notifications
 // (rtnetlink).
 //
 // First sync and recovery are one path: a dump is requested on the monitoring socket itself and its
@@ -30,7 +30,9 @@ namespace hapair::vrrp {
 struct OwnAddress {
   Prefix prefix;
   bool marked = false;     // a VIP, ours
-  bool secondary = false;  // as the kernel sees it
+  bool secondary = false;  // as the kernel sees it; IPv6: temporary
+  bool tentative = false;  // IPv6: the kernel still looks for duplicates
+  bool duplicate = false;  // IPv6: and has found one
   friend bool operator==(const OwnAddress&, const OwnAddress&) = default;
 };
 
@@ -43,7 +45,7 @@ struct Interface {
   std::vector<OwnAddress> addresses;  // in the kernel's order
   friend bool operator==(const Interface&, const Interface&) = default;
 
-  /// The primary IPv4 address: source of advertisements. A VIP of ours never is.
+  /// The primary IPv4 address. A VIP of ours never is.
   [[nodiscard]] const Prefix* primary() const;
   /// Every address that is not a VIP of ours.
   [[nodiscard]] std::vector<Prefix> native() const;

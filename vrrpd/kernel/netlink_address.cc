@@ -58,7 +58,7 @@ Message address_message(int type, int flags, uint32_t sequence, int interface,
                         const Prefix& prefix) {
   Message message(nlmsg_alloc_simple(type, flags));
   ifaddrmsg body{};
-  body.ifa_family = AF_INET;
+  body.ifa_family = static_cast<uint8_t>(prefix.ip.family());
   body.ifa_prefixlen = static_cast<uint8_t>(prefix.length);
   body.ifa_index = static_cast<unsigned>(interface);
   nlmsg_append(message.get(), &body, sizeof body, NLMSG_ALIGNTO);
@@ -66,6 +66,34 @@ Message address_message(int type, int flags, uint32_t sequence, int interface,
   put_address(message.get(), IFA_ADDRESS, prefix.ip);
   nlmsg_hdr(message.get())->nlmsg_seq = sequence;
   return message;
+}
+
+/// What makes an address a VIP of ours: mark, lease, flags. The same at each renewal.
+void put_lease(nl_msg* message, const Prefix& prefix) {
+  nla_put_u8(message, IFA_PROTO, kAddressMark);
+  const bool v6 = prefix.ip.is_v6();
+  const ifa_cacheinfo lease{
+      .ifa_prefered = v6 ? 0 : kLeaseSeconds, .ifa_valid = kLeaseSeconds, .cstamp = 0, .tstamp = 0};
+  nla_put(message, IFA_CACHEINFO, sizeof lease, &lease);
+  if (!v6) return;
+  // A host address needs no route to its network, which each renewal would touch.
+  const bool host = prefix.length == prefix.ip.bits();
+  nla_put_u32(message, IFA_FLAGS, IFA_F_NODAD | (host ? IFA_F_NOPREFIXROUTE : 0));
+}
+
+/// IPv4 always names the local address; IPv6 only where there is a peer's address beside it.
+std::optional<IpAddress> address_of(const ifaddrmsg& body, const nlattr* local,
+                                    const nlattr* address) {
+  const nlattr* ours = local != nullptr ? local : address;
+  if (ours == nullptr) return std::nullopt;
+  const auto* bytes = static_cast<const uint8_t*>(nla_data(ours));
+  if (body.ifa_family == AF_INET && nla_len(ours) == 4) {
+    return IpAddress::from_bytes(std::span<const uint8_t, 4>(bytes, 4));
+  }
+  if (body.ifa_family == AF_INET6 && nla_len(ours) == 16) {
+    return IpAddress::from_bytes(std::span<const uint8_t, 16>(bytes, 16));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,15 +105,18 @@ std::optional<InstalledAddress> read_address(nlmsghdr* message) {
     return std::nullopt;
   }
   const auto* body = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  const nlattr* local = attributes[IFA_LOCAL];
-  if (body->ifa_family != AF_INET || local == nullptr || nla_len(local) != 4) return std::nullopt;
-  const std::span<const uint8_t, 4> bytes(static_cast<const uint8_t*>(nla_data(local)), 4);
+  const auto ip = address_of(*body, attributes[IFA_LOCAL], attributes[IFA_ADDRESS]);
+  if (!ip) return std::nullopt;
   const nlattr* mark = attributes[IFA_PROTO];
+  const nlattr* wide = attributes[IFA_FLAGS];
+  const uint32_t flags = wide != nullptr ? nla_get_u32(wide) : body->ifa_flags;
   return InstalledAddress{
       .interface = static_cast<int>(body->ifa_index),
-      .prefix = {.ip = IpAddress::from_bytes(bytes), .length = body->ifa_prefixlen},
+      .prefix = {.ip = *ip, .length = body->ifa_prefixlen},
       .marked = mark != nullptr && nla_len(mark) == 1 && nla_get_u8(mark) == kAddressMark,
-      .secondary = (body->ifa_flags & IFA_F_SECONDARY) != 0};
+      .secondary = (flags & IFA_F_SECONDARY) != 0,
+      .tentative = (flags & IFA_F_TENTATIVE) != 0,
+      .duplicate = (flags & IFA_F_DADFAILED) != 0};
 }
 
 /// Several messages in one buffer, numbered on.
@@ -134,10 +165,7 @@ Status NetlinkAddress::add_some(int interface, std::span<const Prefix> addresses
     const Message message =
         address_message(RTM_NEWADDR, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
                         ++sequence_, interface, prefix);
-    nla_put_u8(message.get(), IFA_PROTO, kAddressMark);
-    const ifa_cacheinfo lease{
-        .ifa_prefered = kLeaseSeconds, .ifa_valid = kLeaseSeconds, .cstamp = 0, .tstamp = 0};
-    nla_put(message.get(), IFA_CACHEINFO, sizeof lease, &lease);
+    put_lease(message.get(), prefix);
     batch.append(message);
   }
   return transact(batch, "add", interface, addresses, 0);
@@ -192,7 +220,7 @@ Status NetlinkAddress::transact(const Batch& batch, std::string_view verb, int i
 Result<std::vector<InstalledAddress>> NetlinkAddress::dump() {
   Message request(nlmsg_alloc_simple(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP));
   ifaddrmsg body{};
-  body.ifa_family = AF_INET;
+  body.ifa_family = AF_UNSPEC;
   nlmsg_append(request.get(), &body, sizeof body, NLMSG_ALIGNTO);
   nlmsg_hdr(request.get())->nlmsg_seq = ++sequence_;
   const nlmsghdr* out = nlmsg_hdr(request.get());

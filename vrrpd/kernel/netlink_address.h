@@ -1,6 +1,9 @@
 // VIPs in the kernel: added and removed in one send for some dozens each, marked as ours
 // (IFA_PROTO), with a lease (valid_lft) that the kernel ends on its own when nobody renews it.
 //
+// An IPv6 VIP is usable at once (IFA_F_NODAD: the election has decided that it has one holder) and
+// deprecated from the beginning, so that nothing that has another address chooses it as a source.
+//
 // A batch is not a transaction: each message is applied and acknowledged for itself. add()
 // therefore reports the first failure and the caller removes the whole batch again; remove() takes
 // an absent address for removed. Used by `instance` (speaker), by `guardian` for what a dead
@@ -33,10 +36,12 @@ struct InstalledAddress {
   int interface = 0;
   Prefix prefix;
   bool marked = false;     // a VIP of ours
-  bool secondary = false;  // as the kernel sees it
+  bool secondary = false;  // as the kernel sees it; IPv6: temporary
+  bool tentative = false;  // IPv6: the kernel still looks for duplicates
+  bool duplicate = false;  // IPv6: and has found one
 };
 
-/// The IPv4 address that an RTM_NEWADDR or RTM_DELADDR message is about.
+/// The address that an RTM_NEWADDR or RTM_DELADDR message is about.
 std::optional<InstalledAddress> read_address(nlmsghdr* message);
 
 class NetlinkAddress {
@@ -46,7 +51,7 @@ class NetlinkAddress {
   /// Adds or renews. Prefix lengths as given.
   Status add(int interface, std::span<const Prefix> addresses);
   Status remove(int interface, std::span<const Prefix> addresses);
-  /// Every IPv4 address of this network namespace.
+  /// Every address of this network namespace.
   Result<std::vector<InstalledAddress>> dump();
 
  private:
@@ -60,9 +65,10 @@ class NetlinkAddress {
   uint32_t sequence_ = 0;
 };
 
-/// The prefix with which a VIP goes onto an interface: /32 when one of the interface's own networks
-/// covers it, so that it is never chosen as a source and neither takes nor loses others when it
-/// goes; else as configured, because nothing else gives the interface a route to that network.
+/// The prefix with which a VIP goes onto an interface: /32 or /128 when one of the interface's own
+/// networks covers it, so that it is never chosen as a source and neither takes nor loses others
+/// when it goes; else as configured, because nothing else gives the interface a route to that
+/// network.
 Prefix installed_form(const Prefix& vip, std::span<const Prefix> own_addresses);
 
 }  // namespace hapair::vrrp

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/units.h"
+#include "vrrpd/speaker/source_address.h"
 #include "vrrpd/wire/intervals.h"
 #include "vrrpd/wire/packet.h"
 
@@ -66,7 +67,8 @@ void Instance::on_link(const LinkMonitor& monitor) {
     return;
   }
   interface_ = *found;
-  if (const IpAddress own = primary_of(*found)->ip; own != fsm_.parameters().own_address) {
+  if (const IpAddress own = *source_address(*found, config_);
+      own != fsm_.parameters().own_address) {
     Parameters parameters = fsm_.parameters();
     parameters.own_address = own;
     feed(Reconfigured{parameters});
@@ -80,22 +82,14 @@ std::string Instance::link_trouble(const Interface* found) const {
   if (found == nullptr) return interface + " does not exist";
   if (!found->up) return interface + " is down";
   if (!found->carrier) return interface + " has no carrier";
-  if (primary_of(*found) == nullptr) return interface + " has no IPv4 address of its own";
+  if (const auto source = source_address(*found, config_); !source) return source.error();
   return {};
-}
-
-/// The first address that is not a VIP, be it one that somebody else put there. An owner's may be
-/// its VIP.
-const Prefix* Instance::primary_of(const Interface& found) const {
-  for (const OwnAddress& own : found.addresses) {
-    if (!own.marked && !own.secondary && !config_.is_vip(own.prefix.ip)) return &own.prefix;
-  }
-  return config_.parameters.priority == kOwnerPriority ? found.primary() : nullptr;
 }
 
 bool Instance::open_socket() {
   const auto use = config_.peer ? AdvSocket::Use::unicast : AdvSocket::Use::multicast;
-  auto socket = AdvSocket::open(AF_INET, use, config_.interface, interface_.index, config_.vrid);
+  auto socket =
+      AdvSocket::open(config_.family, use, config_.interface, interface_.index, config_.vrid);
   if (!socket) {
     feed(LinkDown{socket.error().message});
     return false;
@@ -154,7 +148,9 @@ void Instance::hear(const Datagram& datagram) {
   const Admission admission{.vrid = config_.vrid,
                             .own = fsm_.parameters().own_address,
                             .peer = config_.peer,
-                            .least_ttl = config_.least_ttl};
+                            .least_ttl = config_.least_ttl,
+                            .version = config_.parameters.version,
+                            .interval_cs = to_centiseconds(config_.parameters.interval)};
   const auto received = receive(datagram, admission);
   if (!received) return refuse(datagram.envelope.source.to_string(), received.error());
   ++received_;
@@ -168,11 +164,28 @@ void Instance::hear(const Datagram& datagram) {
 void Instance::refuse(const std::string& sender, RefuseReason reason) {
   ++refused_[static_cast<size_t>(reason)];
   if (!refusal_lines_.allow(around_.loop.now())) return;
-  std::string hint;
-  if (reason == RefuseReason::version) hint = "; set the peer to VRRP version 3";
-  if (reason == RefuseReason::ttl) hint = "; it came through a router";
   around_.log.remote(subsystem_, "refused an advertisement from {}: {}{} ({} more not logged)",
-                     sender, name(reason), hint, refusal_lines_.take_suppressed());
+                     sender, name(reason), hint(reason), refusal_lines_.take_suppressed());
+}
+
+/// What the operator may do about it.
+std::string Instance::hint(RefuseReason reason) const {
+  const bool v2 = config_.parameters.version == 2;
+  switch (reason) {
+    case RefuseReason::version:
+      return v2 ? "; we speak version 2: set version = 3 here, or version 2 there"
+                : "; we speak version 3: set version = 2 here, or version 3 there "
+                  "(keepalived: vrrp_version 3)";
+    case RefuseReason::ttl:
+      return "; it came through a router";
+    case RefuseReason::auth_type:
+      return "; take the authentication out of its configuration";
+    case RefuseReason::other_interval:
+      return fmt::format("; version 2 demands our {} of it",
+                         format_duration(config_.parameters.interval));
+    default:
+      return {};
+  }
 }
 
 /// Differences between the two configurations work, and are still mistakes.
@@ -269,12 +282,13 @@ Status Instance::execute(const Notify& action) {
 
 Envelope Instance::envelope() const {
   return {.source = fsm_.parameters().own_address,
-          .destination = config_.peer.value_or(multicast_group(AF_INET)),
+          .destination = config_.peer.value_or(multicast_group(config_.family)),
           .ttl = kTtl};
 }
 
 std::vector<uint8_t> Instance::advertisement(uint8_t priority) const {
-  Advertisement out{.vrid = config_.vrid,
+  Advertisement out{.version = config_.parameters.version,
+                    .vrid = config_.vrid,
                     .priority = priority,
                     .interval_cs = to_centiseconds(config_.parameters.interval),
                     .addresses = {}};

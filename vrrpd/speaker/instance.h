@@ -101,7 +101,7 @@ class Instance {
   bool open_socket();
   void close_socket();
   [[nodiscard]] std::string link_trouble(const Interface* found) const;
-  [[nodiscard]] const Prefix* primary_of(const Interface& found) const;
+  [[nodiscard]] std::string hint(RefuseReason reason) const;
   [[nodiscard]] std::vector<uint8_t> advertisement(uint8_t priority) const;
   [[nodiscard]] Envelope envelope() const;
   [[nodiscard]] std::string about_peer() const;

@@ -11,19 +11,27 @@
 
 namespace hapair::vrrp {
 
+namespace {
+
+void put(std::string& out, const IpAddress& ip) {
+  out.assign(ip.bytes().begin(), ip.bytes().end());
+}
+
+}  // namespace
+
 void Instance::write(testament::Router& out) const {
   out.set_name(config_.name);
   out.set_interface(interface_.index);
   for (const Prefix& vip : installed_) {
     auto& address = *out.add_addresses();
-    address.set_ip(vip.ip.v4_host_order());
+    put(*address.mutable_ip(), vip.ip);
     address.set_length(static_cast<uint32_t>(vip.length));
   }
   out.set_active(role() == Role::active);
   if (!out.active()) return;
   const Envelope to = envelope();
-  out.set_source(to.source.v4_host_order());
-  out.set_destination(to.destination.v4_host_order());
+  put(*out.mutable_source(), to.source);
+  put(*out.mutable_destination(), to.destination);
   const auto resign = advertisement(kResignPriority);
   out.set_resign(resign.data(), resign.size());
 }

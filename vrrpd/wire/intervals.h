@@ -18,13 +18,15 @@ constexpr uint16_t to_centiseconds(Duration interval) {
 }
 
 /// Skew_Time = ((256 - Priority) * Active_Adver_Interval) / 256
-constexpr Duration skew_time(uint8_t priority, Duration active_interval) {
-  return active_interval * (256 - priority) / 256;
+/// In version 2, whatever the interval: ((256 - Priority) / 256) seconds (RFC 3768 section 6.1)
+constexpr Duration skew_time(uint8_t priority, Duration active_interval, uint8_t version = 3) {
+  return (version == 2 ? Duration(1s) : active_interval) * (256 - priority) / 256;
 }
 
 /// Active_Down_Interval = (3 * Active_Adver_Interval) + Skew_Time
-constexpr Duration active_down_interval(uint8_t priority, Duration active_interval) {
-  return 3 * active_interval + skew_time(priority, active_interval);
+constexpr Duration active_down_interval(uint8_t priority, Duration active_interval,
+                                        uint8_t version = 3) {
+  return 3 * active_interval + skew_time(priority, active_interval, version);
 }
 
 }  // namespace hapair::vrrp

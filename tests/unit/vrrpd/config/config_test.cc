@@ -105,7 +105,7 @@ TEST(VrrpConfig, refuses_addresses_that_no_router_can_hold) {
   const auto addresses = [](std::string_view list) {
     return fmt::format("[vrrp main]\ninterface = eth0\nvrid = 51\naddresses = {}\n", list);
   };
-  EXPECT_THAT(mistakes(addresses("2001:db8::1/64")), HasSubstr("2001:db8::1 is IPv6"));
+  EXPECT_THAT(mistakes(addresses("fe80::1/64, ff02::1/128")), HasSubstr("no address of a host"));
   EXPECT_THAT(mistakes(addresses("224.0.0.18/32")), HasSubstr("no address of a host"));
   EXPECT_THAT(mistakes(addresses("0.0.0.0/0")), HasSubstr("no address of a host"));
   EXPECT_THAT(mistakes(addresses("10.0.0.1/24, 10.0.0.1/32")),
@@ -143,7 +143,70 @@ TEST(VrrpConfig, refuses_extra_addresses_that_are_too_many_or_taken) {
 TEST(VrrpConfig, refuses_a_peer_that_is_a_vip_or_no_host) {
   EXPECT_THAT(mistakes(with("peer = 10.0.0.100")), HasSubstr("10.0.0.100 is a VIP of this router"));
   EXPECT_THAT(mistakes(with("peer = 224.0.0.18")), HasSubstr("no address of a host"));
-  EXPECT_THAT(mistakes(with("peer = fe80::1")), HasSubstr("fe80::1 is IPv6"));
+  EXPECT_EQ(mistakes(with("peer = fe80::1")),
+            "hapair.conf:5: [vrrp main]: peer: fe80::1 is IPv6 and the addresses are IPv4; valid: "
+            "an address of their family");
+}
+
+constexpr std::string_view kSix =
+    "[vrrp six]\ninterface = eth0\nvrid = 51\naddresses = 2001:db8::100/64, fe80::100/64\n";
+
+TEST(VrrpConfig, addresses_of_one_family_make_the_router_one_of_it_link_local_first) {
+  const auto loaded = parse_config(kSix, "hapair.conf", "lb1");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  const RouterConfig& router = loaded->routers[0];
+  EXPECT_EQ(router.family, AF_INET6);
+  EXPECT_EQ(router.addresses[0].to_string(), "fe80::100/64");
+  EXPECT_EQ(router.addresses[1].to_string(), "2001:db8::100/64");
+  EXPECT_EQ(parse_config(kGood, "f", "lb1")->routers[0].family, AF_INET);
+}
+
+TEST(VrrpConfig, refuses_two_families_in_one_router) {
+  EXPECT_EQ(
+      mistakes("[vrrp main]\ninterface = eth0\nvrid = 51\n"
+               "addresses = 10.0.0.100/24, 2001:db8::100/64\n"),
+      "hapair.conf:4: [vrrp main]: addresses: 10.0.0.100 is IPv4 and 2001:db8::100 is IPv6; valid: "
+      "one family per router, the other one in a second [vrrp] section");
+}
+
+TEST(VrrpConfig, refuses_ipv6_multicast_without_a_link_local_address) {
+  const std::string global =
+      "[vrrp six]\ninterface = eth0\nvrid = 51\naddresses = 2001:db8::1/64\n";
+  EXPECT_EQ(
+      mistakes(global),
+      "hapair.conf:4: [vrrp six]: addresses: none is link-local, and RFC 9568 wants the first "
+      "to be; valid: one more, the same on both nodes, such as fe80::5e00:233/64");
+  // What it proposes is an address.
+  EXPECT_TRUE(Prefix::parse("fe80::5e00:233/64").has_value());
+  EXPECT_TRUE(parse_config(global + "peer = 2001:db8::2\n", "f", "lb1").has_value());
+}
+
+TEST(VrrpConfig, both_families_may_have_one_vrid_on_one_interface) {
+  const auto both = parse_config(std::string(kGood) + std::string(kSix), "f", "lb1");
+  ASSERT_TRUE(both.has_value()) << both.error().message;
+  EXPECT_FALSE(both->routers[0].same_router(both->routers[1]));
+}
+
+TEST(VrrpConfig, version_2_is_for_whole_seconds_and_ipv4) {
+  EXPECT_EQ(parse_config(kGood, "f", "lb1")->routers[0].parameters.version, 3);
+  const auto two = parse_config(with("version = 2\nadvert_interval = 2s"), "f", "lb1");
+  ASSERT_TRUE(two.has_value()) << two.error().message;
+  EXPECT_EQ(two->routers[0].parameters.version, 2);
+  EXPECT_THAT(mistakes(with("version = 4")), HasSubstr("valid: 2 to 3"));
+  EXPECT_EQ(mistakes(with("version = 2\nadvert_interval = 100ms")),
+            "hapair.conf:6: [vrrp main]: advert_interval: 100ms does not fit version 2, which "
+            "counts whole seconds; valid: 1s to 40s in steps of 1s");
+  EXPECT_EQ(mistakes(std::string(kSix) + "version = 2\n"),
+            "hapair.conf:5: [vrrp six]: version: 2 knows no IPv6; valid: 3 where the addresses are "
+            "IPv6");
+}
+
+TEST(VrrpConfig, a_choice_of_checksum_is_refused_where_there_is_none) {
+  EXPECT_EQ(mistakes(with("version = 2\nchecksum = rfc")),
+            "hapair.conf:6: [vrrp main]: checksum: version 2 has one form of it; valid: auto, or "
+            "version 3 with IPv4 addresses");
+  EXPECT_THAT(mistakes(std::string(kSix) + "checksum = pseudo-header\n"),
+              HasSubstr("checksum: IPv6 has one form of it"));
 }
 
 TEST(VrrpConfig, refuses_a_ttl_for_multicast) {

@@ -205,6 +205,18 @@ TEST(BootHold, starts_anew_with_the_carrier) {
   EXPECT_EQ(fsm.deadline(), kStart + 30s);
 }
 
+TEST(Active, of_ipv6_compares_link_local_addresses_as_unsigned_numbers) {  // 6.4.3
+  const auto six = [](std::string_view text) { return IpAddress::parse(text).value(); };
+  Parameters parameters = params();
+  parameters.own_address = six("fe80::7fff");
+  Fsm loser = active(parameters);
+  (void)loser.step(heard(100, six("fe80::8000")), active_since() + 5ms);
+  EXPECT_EQ(loser.role(), Role::backup);
+  Fsm winner = active(parameters);
+  (void)winner.step(heard(100, six("fe80::7ffe")), active_since() + 5ms);
+  EXPECT_EQ(winner.role(), Role::active);
+}
+
 // --- Backup --------------------------------------------------------------------------------------
 
 TEST(Backup, takes_over_when_nobody_was_ever_heard) {  // 6.4.2
@@ -255,6 +267,19 @@ TEST(Backup, priority_zero_counts_from_the_actives_interval) {
   (void)fsm.step(heard(200, kLower, 1s), kStart + 10ms);
   EXPECT_THAT(fsm.step(heard(0), kStart + 20ms),
               ElementsAre(arm(kStart + 20ms + skew_time(100, 1s))));
+}
+
+TEST(Backup, of_version_2_skews_by_a_share_of_a_second) {  // RFC 3768 section 6.1
+  Parameters two = params();
+  two.version = 2;
+  two.interval = 5s;
+  Fsm fsm = backup(two);
+  EXPECT_EQ(fsm.down_interval(), 15s + 609375us);
+  EXPECT_EQ(fsm.deadline(), kStart + 15s + 609375us);
+  EXPECT_THAT(fsm.step(heard(200, kLower, 5s), kStart + 1s),
+              ElementsAre(arm(kStart + 16s + 609375us)));
+  EXPECT_THAT(fsm.step(heard(0, kLower, 5s), kStart + 2s),
+              ElementsAre(arm(kStart + 2s + 609375us)));
 }
 
 TEST(Backup, without_preemption_any_priority_rearms) {  // 6.4.2

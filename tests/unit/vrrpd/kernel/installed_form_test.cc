@@ -16,6 +16,14 @@ TEST(InstalledForm, covered_by_the_interfaces_own_network_it_is_a_host_address) 
   EXPECT_EQ(installed_form(prefix("10.0.0.100/16"), own), prefix("10.0.0.100/32"));
 }
 
+TEST(InstalledForm, of_ipv6_alike) {
+  const std::vector<Prefix> own{prefix("10.0.0.1/24"), prefix("fe80::1/64"),
+                                prefix("2001:db8::1/64")};
+  EXPECT_EQ(installed_form(prefix("fe80::100/64"), own), prefix("fe80::100/128"));
+  EXPECT_EQ(installed_form(prefix("2001:db8::100/64"), own), prefix("2001:db8::100/128"));
+  EXPECT_EQ(installed_form(prefix("2001:db8:1::100/64"), own), prefix("2001:db8:1::100/64"));
+}
+
 TEST(InstalledForm, of_a_foreign_network_it_keeps_its_prefix) {
   const std::vector<Prefix> own{prefix("10.0.0.1/24")};
   EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), own), prefix("192.0.2.100/24"));

@@ -21,6 +21,12 @@ TEST(Intervals, priority_200_at_1s) {
   EXPECT_EQ(active_down_interval(200, 1s), 3218750us);
 }
 
+TEST(Intervals, in_version_2_the_skew_is_a_share_of_a_second_whatever_the_interval) {
+  EXPECT_EQ(skew_time(200, 1s, 2), 218750us);
+  EXPECT_EQ(skew_time(200, 5s, 2), 218750us);
+  EXPECT_EQ(active_down_interval(200, 5s, 2), 15218750us);
+}
+
 TEST(Intervals, the_longest_interval_does_not_overflow) {
   EXPECT_EQ(active_down_interval(1, from_centiseconds(4095)),
             3 * 40950ms + Duration(40950ms) * 255 / 256);
