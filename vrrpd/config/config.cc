@@ -60,6 +60,7 @@ constexpr std::array kVrrpKeys{
         .type = Type::prefix,
         .list = true,
         .help = "more VIPs, held with the others but not named in advertisements"},
+    Key{.name = "group", .help = "name of the routers of this node that move together"},
     Key{.name = "peer",
         .type = Type::address,
         .help = "unicast to this address instead of multicast"},
@@ -161,6 +162,7 @@ class Reader {
     }
     check_against_each_other(out.routers);
     check_tracks(out);
+    share_tracks(out.routers);
     if (!mistakes_.empty()) return tl::unexpected(Error{mistakes_});
     return out;
   }
@@ -202,6 +204,7 @@ class Reader {
     }
     refuse_twins(section, out);
     decide_family(section, out);
+    out.group = section.text("group");
     if (section.has("peer")) out.peer = peer(section, out);
     out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));
     if (out.least_ttl != kTtl && !out.peer) {
@@ -349,6 +352,7 @@ class Reader {
       }
     }
     refuse_shared_vips(routers);
+    refuse_uneven_groups(routers);
   }
 
   void refuse_shared_vips(const std::vector<RouterConfig>& routers) {
@@ -379,6 +383,43 @@ class Reader {
     if (config.hook_users().size() > kMostHookUsers) {
       complain(Error{fmt::format("{}: hooks and scripts name {} users; valid: at most {}",
                                  file_.path(), config.hook_users().size(), kMostHookUsers)});
+    }
+  }
+
+  /// What one of a group tracks counts for all of them: their priorities must stay equal.
+  static void share_tracks(std::vector<RouterConfig>& routers) {
+    for (RouterConfig& one : routers) {
+      for (const RouterConfig& other : routers) {
+        if (one.group.empty() || other.group != one.group) continue;
+        for (const std::string& track : other.track) {
+          if (std::ranges::find(one.track, track) == one.track.end()) one.track.push_back(track);
+        }
+      }
+    }
+  }
+
+  /// Routers that move together must want the same, or each of two nodes could want half of them.
+  void refuse_uneven_groups(const std::vector<RouterConfig>& routers) {
+    std::map<std::string, const RouterConfig*> first_of;
+    for (const RouterConfig& router : routers) {
+      if (router.group.empty()) continue;
+      const auto [at, is_first] = first_of.emplace(router.group, &router);
+      if (is_first) continue;
+      const RouterConfig& first = *at->second;
+      const Section& section = *file_.find("vrrp", router.name);
+      if (router.parameters.priority != first.parameters.priority) {
+        complain(section.error(
+            "priority",
+            fmt::format(
+                "{} differs from {} of [vrrp {}] in group {}; valid: one priority in a group",
+                router.parameters.priority, first.parameters.priority, first.name, router.group)));
+      }
+      if (router.parameters.preempt != first.parameters.preempt) {
+        complain(section.error("preempt",
+                               fmt::format("differs from [vrrp {}] in group {}; valid: the same in "
+                                           "a group",
+                                           first.name, router.group)));
+      }
     }
   }
 

@@ -29,6 +29,7 @@ enum class ChecksumChoice : uint8_t {
 struct RouterConfig {
   std::string name;
   std::string interface;
+  std::string group;  // of routers that move together; empty: alone
   uint8_t vrid = 0;
   int family = AF_INET;           // of the addresses, all of them
   Parameters parameters;          // own_address is the interface's business and stays empty here

@@ -52,9 +52,10 @@ struct SyncChanged {
 /// What keeps a router out besides its link and lbcore.
 enum class Fault : uint8_t {
   demoted,  // by an operator
-  tracked   // an interface or a script that it tracks failed
+  tracked,  // an interface or a script that it tracks failed
+  group     // another router of its group is in trouble
 };
-inline constexpr size_t kFaults = 2;
+inline constexpr size_t kFaults = 3;
 struct FaultChanged {
   Fault fault = Fault::tracked;
   std::string reason;  // "track nginx: exited with 1"; empty: it is over
@@ -62,7 +63,17 @@ struct FaultChanged {
 struct HandOver {  // an operator wants the other node to be Active
   std::string reason;
 };
-struct TakeBack {};     // an operator allows preemption again after a handover
+struct TakeBack {};  // an operator allows preemption again after a handover
+// The routers of a group move together: what `Group` says to the others.
+struct GroupHolds {  // why this one may not take over alone; empty: it may
+  std::string reason;
+};
+struct GroupTakesOver {
+  std::string reason;
+};
+struct GroupYields {
+  std::string reason;
+};
 struct AddressLost {};  // somebody removed a VIP that we hold
 struct RenewalDue {};   // of the kernel's lease of the VIPs
 struct ActionFailed {
@@ -95,9 +106,10 @@ struct Reconfigured {
   Parameters parameters;
 };
 
-using Event = std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown,
-                           ServingRegained, ServingLost, SyncChanged, FaultChanged, HandOver,
-                           TakeBack, AddressLost, RenewalDue, ActionFailed, PairWord, PairSilent,
-                           PeerResigned, WitnessAnswered, WitnessFailed, Reconfigured>;
+using Event =
+    std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown, ServingRegained,
+                 ServingLost, SyncChanged, FaultChanged, HandOver, TakeBack, GroupHolds,
+                 GroupTakesOver, GroupYields, AddressLost, RenewalDue, ActionFailed, PairWord,
+                 PairSilent, PeerResigned, WitnessAnswered, WitnessFailed, Reconfigured>;
 
 }  // namespace hapair::vrrp

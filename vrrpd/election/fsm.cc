@@ -210,6 +210,9 @@ void Fsm::heard_in(Backup& backup, const Heard& event) {
     backup.resigned = false;
     backup.kept_by = Backup::KeptBy::nothing;
     backup.active_interval = event.interval;
+    if (std::exchange(backup.wants, false)) {
+      explain(fmt::format("follows {}, priority {}", event.sender.to_string(), event.priority));
+    }
     backup.deadline = now_ + down_interval(event.interval);
   } else {
     return;  // 6.4.2: preempting, discard: the deadline stays
@@ -268,10 +271,12 @@ void Fsm::expired_in(Backup& backup) {
   }
   // Beyond the RFC: unless the pair path or the witness knows better.
   if (!may_take_over(backup)) {
+    backup.wants = false;
     backup.deadline = now_ + down;
     actions_.emplace_back(ArmDeadline{backup.deadline});
     return;
   }
+  if (waits_for_group(backup)) return;
   // 6.4.2: the Active_Down_Timer fired.
   become_active(why_deadline_passed(backup));
 }
@@ -334,13 +339,13 @@ void Fsm::become_initialize(std::string reason) {
   change_state(Initialize{}, std::move(reason));
 }
 
-void Fsm::become_backup(Duration active_interval, std::string reason) {
+void Fsm::become_backup(Duration active_interval, std::string reason, bool somebody_won) {
   if (role() == Role::active) {
     actions_.emplace_back(RemoveAddresses{});
     // Beyond the RFC: the winner may not have heard us, and has to know that the clients did.
-    // In a handover nobody has won yet: there the resign is an offer.
+    // In a handover, or with one's group, nobody has won yet: there the resign is an offer.
     actions_.emplace_back(
-        SendAdvertisement{.priority = kResignPriority, .to_winner = !handed_over_});
+        SendAdvertisement{.priority = kResignPriority, .to_winner = somebody_won && !handed_over_});
   }
   const TimePoint deadline = now_ + down_interval(active_interval);
   actions_.emplace_back(ArmDeadline{deadline});
@@ -473,6 +478,11 @@ bool Fsm::beats_us(const Heard& event) const {
 }
 
 std::string Fsm::what_blocks() const {
+  const std::string own = what_blocks_us();
+  return !own.empty() ? own : faults_[static_cast<size_t>(Fault::group)];
+}
+
+std::string Fsm::what_blocks_us() const {
   // What the operator did comes first: he must not look for a fault.
   const std::string& demoted = faults_[static_cast<size_t>(Fault::demoted)];
   for (const std::string* trouble : {&demoted, &link_trouble_, &serving_trouble_}) {

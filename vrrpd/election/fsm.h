@@ -12,6 +12,7 @@
 //   - any evidence of a second Active makes the one that stays announce again: switches may have
 //   learnt the wrong port; who loses says so with a resign, or the winner might never know that
 //   there was a second one; and what no evidence reached is mended by announce_refresh
+//   - the routers of a group move together (group.h, fsm_group.cc)
 //   - between two nodes of a pair: what the pair path and the witness add (fsm_pair.cc)
 //   - with preempt, a Backup whose tables are not in sync waits for them, at most sync_wait; then
 //   preempt_delay runs; and after a handover it does not preempt until the new Active is lost
@@ -42,6 +43,7 @@ struct Backup {
   bool resigned = false;        // the last word was priority 0
   // With preempt: since when a worse Active has been heard and nothing but the delay is in the way.
   std::optional<TimePoint> could_preempt_since = {};
+  bool wants = false;             // the deadline has passed; the group holds it back
   bool waits_to_preempt = false;  // and the reason says so
   // The deadline passed, and this kept us from taking over: nothing, the peer that is Active on the
   // pair path, or the witness that does not answer.
@@ -78,6 +80,12 @@ class Fsm {
   [[nodiscard]] std::optional<TimePoint> first_miss() const;
   /// Whether another router's advertisements arrive.
   [[nodiscard]] bool hears_another(TimePoint now) const;
+  /// What keeps it out, its group's other members aside; "" while it takes part.
+  [[nodiscard]] std::string own_trouble() const;
+  /// Nothing but its group keeps this Backup from taking over.
+  [[nodiscard]] bool wants_role(TimePoint now) const;
+  /// When this Backup heard the Active resign.
+  [[nodiscard]] std::optional<TimePoint> resigned_at() const;
 
   struct LastHeard {
     IpAddress sender;
@@ -99,6 +107,9 @@ class Fsm {
   void on(const FaultChanged& event);
   void on(const HandOver& event);
   void on(const TakeBack&);
+  void on(const GroupHolds& event);
+  void on(const GroupTakesOver& event);
+  void on(const GroupYields& event);
   void on(const AddressLost&);
   void on(const RenewalDue&);
   void on(const ActionFailed& event);
@@ -116,6 +127,8 @@ class Fsm {
   void expired_in(Backup& backup);
   void expired_in(Active& active);
 
+  bool waits_for_group(Backup& backup);  // fsm_group.cc
+
   // fsm_pair.cc
   void word_in(Initialize&);
   void word_in(Backup& backup);
@@ -131,7 +144,7 @@ class Fsm {
   void leave_initialize_if_possible();
   void stay_out(const std::string& reason);
   void become_initialize(std::string reason);
-  void become_backup(Duration active_interval, std::string reason);
+  void become_backup(Duration active_interval, std::string reason, bool somebody_won = true);
   void become_active(std::string reason);
   void change_state(std::variant<Initialize, Backup, Active> next, std::string reason);
   void explain(std::string reason);
@@ -146,6 +159,7 @@ class Fsm {
   [[nodiscard]] bool preempts(const Backup& backup) const;
   [[nodiscard]] bool beats_us(const Heard& event) const;
   [[nodiscard]] std::string what_blocks() const;
+  [[nodiscard]] std::string what_blocks_us() const;
   [[nodiscard]] std::string why_deadline_passed(const Backup& backup) const;
 
   Parameters parameters_;
@@ -159,6 +173,7 @@ class Fsm {
   std::string link_trouble_ = "the link's state is not known yet";
   std::string serving_trouble_;
   std::array<std::string, kFaults> faults_;  // by Fault
+  std::string group_holds_;
   struct Hold {
     TimePoint until;
     std::string reason;

@@ -126,6 +126,9 @@ void Instance::on_deadline() {
   // What waits in the socket was said before the deadline: it counts first, should we have been
   // late.
   hear_what_waits();
+  if (role() == Role::backup) {
+    feed(GroupHolds{around_.group_holds()});
+  }
   feed(DeadlinePassed{});
   if (const auto at = fsm_.deadline(); at && !deadline_.armed()) deadline_.arm(*at);
 }

@@ -45,6 +45,7 @@ class Instance {
     std::function<void()> on_role;  // role, reason or addresses changed
     // The role, or (from == to) its reason, changed. `stop`: the router was told to stop.
     std::function<void(const Notify&, bool stop)> on_notify = {};
+    std::function<std::string()> group_holds = {};  // why a takeover waits for the router's group
   };
 
   Instance(Surroundings around, RouterConfig config);
@@ -61,6 +62,10 @@ class Instance {
   void on_tracked(const std::string& name, Tracked::Thing thing);
   /// Only what `keep` holds for is tracked from now on.
   void forget_tracked(const std::function<bool(const std::string& name)>& keep);
+  /// Another router of its group has moved, or is in trouble.
+  void on_group(const Event& event) { feed(event); }
+  /// Reads the advertisements that wait in the socket.
+  void hear_what_waits();
   /// `config` must be the same router. The VIPs that stay are not touched.
   void reconfigure(RouterConfig config);
   /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
@@ -68,6 +73,8 @@ class Instance {
 
   [[nodiscard]] const RouterConfig& config() const { return config_; }
   [[nodiscard]] Role role() const { return fsm_.role(); }
+  [[nodiscard]] const Fsm& fsm() const { return fsm_; }
+  [[nodiscard]] bool leaving() const { return stopping_; }  // told to stop
   void write(testament::Router& out) const;
   void write(role::Router& out) const;
   void write(control::VrrpRouter& out) const;
@@ -94,7 +101,6 @@ class Instance {
 
   void on_readable(ev::io& watcher, int events);
   void on_deadline();
-  void hear_what_waits();
   void hear(const Datagram& datagram);
   void refuse(const std::string& sender, RefuseReason reason);
   void check_agreement(const Received& received);

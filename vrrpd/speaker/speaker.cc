@@ -91,12 +91,14 @@ void Speaker::add_router(const RouterConfig& config) {
     if (at != instances_.end()) on_notify(*at->second, what, stop);
   };
   auto instance = std::make_unique<Instance>(
-      Instance::Surroundings{.loop = loop_,
-                             .log = log_,
-                             .kernel = kernel_,
-                             .on_testament = [this] { write_testament(); },
-                             .on_role = [this] { tell_role(); },
-                             .on_notify = notify},
+      Instance::Surroundings{
+          .loop = loop_,
+          .log = log_,
+          .kernel = kernel_,
+          .on_testament = [this] { write_testament(); },
+          .on_role = [this] { tell_role(); },
+          .on_notify = notify,
+          .group_holds = [this, name = config.name] { return groups_.holds(name); }},
       config);
   instance->on_lbcore(lbcore_.lease());
   Instance& added = *instance;
@@ -139,6 +141,7 @@ void Speaker::on_tick() {
     if (links_.synced() && instance->role() == Role::initialize) instance->on_link(links_);
   }
   hooks_.tick();
+  groups_.reunite();
   write_testament();  // the channel may have been full
   tell_role();        // who was heard, and when, changes without a transition
 }
@@ -194,6 +197,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
       apply_scripts(*at->second);
     }
   }
+  groups_.settle();
   log_.info("config", "reloaded");
   write_testament();
   tell_role();

@@ -25,6 +25,7 @@
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/options.h"
+#include "vrrpd/speaker/groups.h"
 #include "vrrpd/speaker/instance.h"
 #include "vrrpd/speaker/role_link.h"
 
@@ -78,6 +79,7 @@ class Speaker {
   TimePoint started_;
   NetlinkAddress kernel_;
   std::map<std::string, std::unique_ptr<Instance>> instances_;  // by name
+  Groups groups_{loop_, instances_};
   std::string testament_;
   std::vector<TrackScript> scripts_;
   bool stopping_ = false;

@@ -34,6 +34,7 @@ std::string thing_name(const std::string& script) {
 
 void Speaker::on_notify(const Instance& router, const Notify& what, bool stop) {
   if (what.from != what.to || stop) post_hook(router, what, stop);
+  if (!stop) groups_.moved(router.config().name, what.from);
 }
 
 void Speaker::post_hook(const Instance& router, const Notify& what, bool stop) {

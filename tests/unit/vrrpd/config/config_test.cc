@@ -140,6 +140,21 @@ TEST(VrrpConfig, refuses_extra_addresses_that_are_too_many_or_taken) {
   EXPECT_THAT(mistakes(with(many)), HasSubstr("1001 are too many; valid: at most 1000"));
 }
 
+TEST(VrrpConfig, routers_of_a_group_have_one_priority_and_one_preempt) {
+  const auto group = [](std::string_view more) {
+    return with(
+        fmt::format("group = web\n[vrrp other]\ninterface = eth1\nvrid = 52\n"
+                    "addresses = 10.1.0.1/24\ngroup = web\n{}",
+                    more));
+  };
+  EXPECT_EQ(parse_config(group(""), "f", "lb1")->routers[1].group, "web");
+  EXPECT_EQ(mistakes(group("priority = 7")),
+            "hapair.conf:11: [vrrp other]: priority: 7 differs from 100 of [vrrp main] in group "
+            "web; valid: one priority in a group");
+  EXPECT_THAT(mistakes(group("preempt = yes")),
+              HasSubstr("preempt: differs from [vrrp main] in group web"));
+}
+
 TEST(VrrpConfig, refuses_a_peer_that_is_a_vip_or_no_host) {
   EXPECT_THAT(mistakes(with("peer = 10.0.0.100")), HasSubstr("10.0.0.100 is a VIP of this router"));
   EXPECT_THAT(mistakes(with("peer = 224.0.0.18")), HasSubstr("no address of a host"));
