@@ -180,7 +180,9 @@ std::string Instance::hint(RefuseReason reason) const {
                 : "; we speak version 3: set version = 2 here, or version 3 there "
                   "(keepalived: vrrp_version 3)";
     case RefuseReason::ttl:
-      return "; it came through a router";
+      return config_.peer ? "; it came through a router (min_ttl), or did not start with 255 "
+                            "(keepalived over IPv6: unicast_ttl 255)"
+                          : "; it came through a router";
     case RefuseReason::auth_type:
       return "; take the authentication out of its configuration";
     case RefuseReason::other_interval:

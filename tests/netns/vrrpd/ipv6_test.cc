@@ -149,13 +149,7 @@ class SixNode : public OneNode {
     return eventually(
         5s, [&] { return has(kVip); }, [&] { return "Active: " + vrrpd().err(); });
   }
-  [[nodiscard]] control::VrrpRouter six() {
-    const control::VrrpStatus all = status();
-    for (const auto& router : all.routers()) {
-      if (router.router().name() == "six") return router;
-    }
-    return {};
-  }
+  [[nodiscard]] control::VrrpRouter six() { return vrrpd_router(lb1().run_dir, "six"); }
 };
 
 TEST_F(SixNode, the_vips_are_there_at_once_and_host_addresses) {

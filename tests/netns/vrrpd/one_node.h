@@ -4,11 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "common/control_socket.h"
-#include "common/schema/control.pb.h"
 #include "tests/support/pair_lab.h"
 #include "tests/support/programs.h"
 #include "tests/support/root_test.h"
+#include "tests/support/vrrpd_status.h"
 #include "tests/support/wait.h"
 
 namespace hapair::test {
@@ -49,17 +48,7 @@ class OneNode : public RootTest {
             "--run-dir",       lb1().run_dir};
   }
 
-  /// What `pairadm status` asks for.
-  [[nodiscard]] control::VrrpStatus status() {
-    control::Request request;
-    request.mutable_status();
-    auto client = ControlClient::connect(lb1().run_dir + "/vrrpd.sock");
-    if (!client || !client->send(request.SerializeAsString(), 2s)) return {};
-    const auto answer = client->receive(2s);
-    control::Reply reply;
-    if (!answer || !reply.ParseFromString(*answer)) return {};
-    return reply.vrrp();
-  }
+  [[nodiscard]] control::VrrpStatus status() { return vrrpd_status(lb1().run_dir); }
 
   std::optional<PairLab> lab_;
 };
