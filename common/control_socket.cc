@@ -86,6 +86,7 @@ class ControlServer::Connection : public ControlConnection {
   [[nodiscard]] Id id() const override { return id_; }
   [[nodiscard]] uid_t uid() const override { return uid_; }
   bool send(std::string_view payload) override { return stream_.send(payload); }
+  [[nodiscard]] size_t queued_bytes() const override { return stream_.queued_bytes(); }
   void finish() override { stream_.finish(); }
   [[nodiscard]] bool open() const { return stream_.open(); }
 

@@ -32,6 +32,8 @@ class ControlConnection {
   [[nodiscard]] virtual uid_t uid() const = 0;
   /// False when the connection is closed already.
   virtual bool send(std::string_view payload) = 0;
+  /// What the caller has not read yet, but for what its kernel holds.
+  [[nodiscard]] virtual size_t queued_bytes() const = 0;
   /// Closes after what is queued was written.
   virtual void finish() = 0;
 };

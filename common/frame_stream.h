@@ -35,6 +35,8 @@ class FrameStream {
   /// Closes after what is queued was written; on_close is not called.
   void finish();
   [[nodiscard]] bool open() const { return fd_.valid(); }
+  /// What the socket has not taken yet.
+  [[nodiscard]] size_t queued_bytes() const { return out_.size() - written_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:

@@ -17,8 +17,9 @@
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/guardian.h"
 #include "vrrpd/guardian/realtime.h"
-#include "vrrpd/hooks/runners.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/operate/demotion_file.h"
+#include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 
 namespace {
@@ -34,6 +35,7 @@ Elects the active node of a pair by VRRP (RFC 9568) and moves the floating addre
   -c, --config FILE       configuration (default /etc/hapair/hapair.conf)
   -n, --node NAME         this node's name in it (default: host name)
   -r, --run-dir DIR       sockets and lock (default /run/hapair)
+  -s, --state-dir DIR     what survives a restart (default /var/lib/hapair)
   -t, --test              check the configuration and exit
       --release-addresses remove every VIP that vrrpd left on this node and exit
   -h, --help              this text
@@ -48,16 +50,17 @@ struct CommandLine {
 
 CommandLine parse(int argc, char** argv) {
   constexpr int kRelease = 256;
-  const std::array<option, 8> known{{{"config", required_argument, nullptr, 'c'},
+  const std::array<option, 9> known{{{"config", required_argument, nullptr, 'c'},
                                      {"node", required_argument, nullptr, 'n'},
                                      {"run-dir", required_argument, nullptr, 'r'},
+                                     {"state-dir", required_argument, nullptr, 's'},
                                      {"test", no_argument, nullptr, 't'},
                                      {"release-addresses", no_argument, nullptr, kRelease},
                                      {"help", no_argument, nullptr, 'h'},
                                      {"version", no_argument, nullptr, 'v'},
                                      {nullptr, 0, nullptr, 0}}};
   CommandLine out;
-  for (int c = 0; (c = ::getopt_long(argc, argv, "c:n:r:thv", known.data(), nullptr)) != -1;) {
+  for (int c = 0; (c = ::getopt_long(argc, argv, "c:n:r:s:thv", known.data(), nullptr)) != -1;) {
     switch (c) {
       case 'c':
         out.options.config = optarg;
@@ -67,6 +70,9 @@ CommandLine parse(int argc, char** argv) {
         break;
       case 'r':
         out.options.run_dir = optarg;
+        break;
+      case 's':
+        out.options.state_dir = optarg;
         break;
       case 't':
         out.test = true;
@@ -133,11 +139,15 @@ int serve(const Options& options, DaemonConfig config) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   // The first children, while we are ordinary ourselves.
-  Runners runners;
-  runners.want(config.hook_users(), nullptr);
+  Operating operating;
+  operating.runners.want(config.hook_users(), nullptr);
+  // Demoted by an operator in an earlier life: still.
+  if (const auto demotion = read_demotion(options.state_dir)) {
+    operating.demotion.write(demotion->to_text());
+  }
   become_realtime();  // the speaker says what was refused
   Logger log("vrrpd");
-  return Guardian(log, options, std::move(config), runners).run();
+  return Guardian(log, options, std::move(config), operating).run();
 }
 
 }  // namespace

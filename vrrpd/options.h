@@ -11,6 +11,7 @@ struct Options {
   std::string config = "/etc/hapair/hapair.conf";
   std::string node;  // default: host name
   std::string run_dir{kDefaultRunDir};
+  std::string state_dir = "/var/lib/hapair";
 };
 
 }  // namespace hapair::vrrp

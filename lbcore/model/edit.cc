@@ -270,6 +270,10 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
       return Edited{Spec{}, fmt::format("clear: {} services", spec.services.size()), {}};
     case control::Request::kStatus:
     case control::Request::kList:
+    case control::Request::kHandover:  // vrrpd's
+    case control::Request::kDemote:
+    case control::Request::kRestore:
+    case control::Request::kEvents:
     case control::Request::COMMAND_NOT_SET:
       break;
   }

@@ -138,7 +138,7 @@ void PairLab::start_vrrpd(std::string_view name) {
     ended_logs_.push_back(fmt::format("--- {} vrrpd (earlier)\n{}", name, at.vrrpd->err()));
   at.vrrpd.reset();
   at.vrrpd.emplace(Launch{.argv = {programs::vrrpd(), "--config", config_path_, "--node", at.name,
-                                   "--run-dir", at.run_dir},
+                                   "--run-dir", at.run_dir, "--state-dir", at.run_dir + ".state"},
                           .in = &at.inside});
 }
 

@@ -53,4 +53,21 @@ Result<control::Reply> ask_daemon(const Call& call, const control::Request& requ
   return reply;
 }
 
+Status stream_from_daemon(const Call& call, const control::Request& request,
+                          const std::function<bool(const control::Reply&)>& on_reply) {
+  constexpr Duration kForEver = 24h * 365;
+  const std::string path = fmt::format("{}/{}.sock", call.run_dir, call.daemon);
+  auto client = ControlClient::connect(path);
+  if (!client) return tl::unexpected(unreachable(call.daemon, path, client.error()));
+  if (auto sent = client->send(request.SerializeAsString(), call.wait); !sent) return sent;
+  while (true) {
+    const auto bytes = client->receive(kForEver);
+    if (!bytes) return fail("{} ended the stream ({})", call.daemon, bytes.error().message);
+    control::Reply reply;
+    if (!reply.ParseFromString(*bytes))
+      return fail("{} answered with something else than a reply ({})", call.daemon, path);
+    if (!on_reply(reply)) return {};
+  }
+}
+
 }  // namespace hapair::pairadm

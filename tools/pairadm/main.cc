@@ -4,6 +4,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/config/schema.h"
@@ -20,8 +21,12 @@ int main(int argc, char** argv) {
                          .err = std::cerr,
                          .names = pairadm::system_names(),
                          .ask = pairadm::ask_daemon,
+                         .stream = pairadm::stream_from_daemon,
                          .create_key = create_pair_key,
-                         .host = config::host_name()};
+                         .host = config::host_name(),
+                         .user = pairadm::system_user(),
+                         .now = [] { return Clock::now(); },
+                         .pause = [](Duration time) { std::this_thread::sleep_for(time); }};
     const int code = pairadm::pairadm({argv + 1, argv + argc}, shell);
     std::cout.flush();
     if (!std::cout) {

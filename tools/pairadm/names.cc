@@ -1,11 +1,15 @@
 #include "tools/pairadm/names.h"
 
 #include <array>
+#include <cstdlib>
 #include <memory>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace hapair::pairadm {
 
@@ -57,6 +61,12 @@ std::string service_of(uint16_t port, control::Protocol protocol) {
 }
 
 }  // namespace
+
+std::string system_user() {
+  if (const char* before_sudo = std::getenv("SUDO_USER")) return before_sudo;
+  const passwd* entry = ::getpwuid(::getuid());
+  return entry != nullptr ? entry->pw_name : fmt::format("uid {}", ::getuid());
+}
 
 Names system_names() {
   return {.address = address_of, .port = port_of, .host = host_of, .service = service_of};

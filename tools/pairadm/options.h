@@ -37,6 +37,9 @@ enum class Opt : uint8_t {
   nosort,
   run_dir,
   wait,
+  force,
+  reason,
+  follow,
   // Known to ipvsadm, refused with a reason:
   sched_flags,
   ops,
@@ -88,6 +91,7 @@ struct Invocation {
   std::vector<std::string> operands;  // keygen's FILE
   std::string run_dir;
   Duration wait{};
+  Duration wait_for_end{};
 
   [[nodiscard]] bool has(Opt opt) const { return values.contains(opt); }
   [[nodiscard]] const std::string& value(Opt opt) const { return values.at(opt); }

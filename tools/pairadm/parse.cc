@@ -24,8 +24,15 @@ bool may_stand_bare(const Option& option) {
   return option.argument.starts_with('[');
 }
 
-const Option* option_by_letter(char letter) {
+/// A letter that two options share means the one that the command takes.
+const Option* option_by_letter(char letter, const Command* command) {
   const auto all = options();
+  if (command != nullptr) {
+    for (const Option& own : all) {
+      const bool taken = command->takes.has(own.id) || command->needs.has(own.id);
+      if (own.letter != 0 && own.letter == letter && taken) return &own;
+    }
+  }
   const auto at = std::ranges::find_if(
       all, [&](const Option& o) { return o.letter != 0 && o.letter == letter; });
   return at == all.end() ? nullptr : &*at;
@@ -118,7 +125,7 @@ class Parser {
         if (auto status = set_command(*command, dashed); !status) return status;
         continue;
       }
-      const Option* option = option_by_letter(text[at]);
+      const Option* option = option_by_letter(text[at], out_.command);
       if (option == nullptr) return fail("unknown option {}; see pairadm -h", dashed);
       std::optional<std::string> attached;
       if (takes_argument(*option) && at + 1 < text.size())
@@ -147,7 +154,12 @@ class Parser {
     if (!option.refusal.empty()) return fail("{} {}", typed, option.refusal);
     if (takes_argument(option) && !value) {
       const bool more = next_ + 1 < args_.size();
-      if (may_stand_bare(option)) {
+      if (option.id == Opt::wait && waits_for_an_end()) {
+        // A duration begins with a digit; anything else is the next word.
+        if (more && !args_[next_ + 1].empty() &&
+            std::isdigit(static_cast<unsigned char>(args_[next_ + 1].front())) != 0)
+          value = args_[++next_];
+      } else if (may_stand_bare(option)) {
         // A value begins with a digit; anything else is the next option.
         if (more && !args_[next_ + 1].empty() && !args_[next_ + 1].starts_with('-'))
           value = args_[++next_];
@@ -161,15 +173,21 @@ class Parser {
     return {};
   }
 
+  /// handover --wait: not for the daemon's answer, but until it is done; 10 s unless said.
+  [[nodiscard]] bool waits_for_an_end() const {
+    return out_.command != nullptr && out_.command->name == "handover";
+  }
+
   Status check() {
     out_.run_dir = out_.has(Opt::run_dir) ? out_.value(Opt::run_dir) : std::string(kDefaultRunDir);
     out_.wait = 2s;
+    out_.wait_for_end = 10s;
     if (out_.command->letter == 'h') return {};
-    if (out_.has(Opt::wait)) {
+    if (out_.has(Opt::wait) && !(waits_for_an_end() && out_.value(Opt::wait).empty())) {
       const auto wait = parse_duration(out_.value(Opt::wait));
       if (!wait) return fail("--wait: {}", wait.error().message);
       if (*wait <= Duration::zero() || *wait > 1h) return fail("--wait: between 1us and 1h");
-      out_.wait = *wait;
+      (waits_for_an_end() ? out_.wait_for_end : out_.wait) = *wait;
     }
     return check_fit();
   }

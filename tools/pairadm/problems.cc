@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "tools/pairadm/human.h"
+#include "tools/pairadm/vrrp_view.h"
 
 namespace hapair::pairadm {
 
@@ -31,6 +32,7 @@ class Finder {
       : answers_(answers), own_(view.nodes.front()), view_(view), peer_(fresh_peer(view)) {}
 
   std::vector<Problem> run() {
+    demotion();
     roles();
     daemons();
     peer();
@@ -44,6 +46,12 @@ class Finder {
  private:
   void add(std::string kind, std::string text) {
     found_.push_back({std::move(kind), std::move(text)});
+  }
+
+  void demotion() {
+    if (own_.demotion)
+      add("demoted", fmt::format("{} is {}; `pairadm restore` ends it", own_.name,
+                                 demotion_text(*own_.demotion)));
   }
 
   /// Two answering, or nobody. The peer's word counts only when it is younger than our own last

@@ -38,8 +38,15 @@ struct Shell {
   /// One request, one reply; the error says which daemon, where it was looked for and why it did
   /// not answer.
   std::function<Result<control::Reply>(const Call&, const control::Request&)> ask;
+  /// One request, and replies until `on_reply` wants no more or the daemon ends the stream.
+  std::function<Status(const Call&, const control::Request&,
+                       const std::function<bool(const control::Reply&)>& on_reply)>
+      stream;
   std::function<Status(const std::string& path)> create_key;
   std::string host;  // this machine's name
+  std::string user;  // who asks
+  std::function<TimePoint()> now;
+  std::function<void(Duration)> pause;
 };
 
 /// The whole program: parses `args` (without the program's name), runs the command, returns the

@@ -31,6 +31,7 @@ Json router_json(const role::Router& router, const std::vector<control::VrrpRout
     json["refused"] =
         std::map<std::string, uint64_t>(detail.refused().begin(), detail.refused().end());
     json["history"] = std::vector(detail.history().begin(), detail.history().end());
+    json["effective_priority"] = detail.effective_priority();
   }
   return json;
 }
@@ -56,6 +57,10 @@ Json node_json(const NodeView& node) {
   json["sync"] = node.sync ? sync_json(*node.sync) : Json(nullptr);
   json["services"] = Json::array();
   for (const auto& service : node.services) json["services"].push_back(service_json(service));
+  json["demoted"] = node.demotion ? Json{{"by", node.demotion->by()},
+                                         {"reason", node.demotion->reason()},
+                                         {"age_ms", node.demotion->age_ms()}}
+                                  : Json(nullptr);
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include "common/units.h"
 #include "tools/pairadm/human.h"
 #include "tools/pairadm/status_view.h"
+#include "tools/pairadm/vrrp_view.h"
 
 namespace hapair::pairadm {
 
@@ -37,6 +38,12 @@ std::string details_text(const control::VrrpRouter& router) {
   for (const auto& [reason, times] : refused)
     if (times > 0) text += fmt::format(", {} refused ({})", with_commas(times), reason);
   text += '\n';
+  if (!router.priority_why().empty())
+    text += fmt::format("    effective priority: {} = {}\n", router.effective_priority(),
+                        router.priority_why());
+  for (const auto& tracked : router.tracked())
+    if (tracked.known() && !tracked.good())
+      text += fmt::format("    {}: {}\n", tracked.name(), tracked.reason());
   const int newest = router.history_size() - 1;
   for (int at = newest - 1; at >= 0 && at >= newest - kEarlier; --at)
     text += fmt::format("    earlier: {}\n", router.history(at));
@@ -98,6 +105,7 @@ std::string node_block(const NodeView& node) {
   if (!node.known && !node.own) return text;
   if (node.known) text += fmt::format("  hapair {}, up {}\n", node.version, age(node.uptime_ms));
   text += fmt::format("  vrrpd: {}\n  lbcore: {}\n", node.vrrpd, node.lbcore);
+  if (node.demotion) text += fmt::format("  {}\n", demotion_text(*node.demotion));
   for (const auto& router : node.routers) {
     text += router_text(router);
     for (const auto& detail : node.details)

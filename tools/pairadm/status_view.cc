@@ -50,6 +50,7 @@ NodeView own_view(const Answers& answers) {
     if (!node) view.version = vrrp->version();
     if (!node) view.uptime_ms = vrrp->uptime_ms();
     view.details = copied(vrrp->routers());
+    if (vrrp->has_demotion()) view.demotion = vrrp->demotion();
     view.routers.clear();
     for (const auto& each : vrrp->routers()) view.routers.push_back(each.router());
   }

@@ -48,8 +48,9 @@ struct NodeView {
   std::string vrrpd;   // "running", "no answer", or what is wrong with it
   std::string lbcore;  // likewise
   std::vector<role::Router> routers;
-  std::vector<control::VrrpRouter> details;  // of the same routers, as vrrpd itself told us
-  std::optional<control::Sync> sync;         // absent when lbcore did not say
+  std::vector<control::VrrpRouter> details;   // of the same routers, as vrrpd itself told us
+  std::optional<control::Demotion> demotion;  // an operator keeps it out
+  std::optional<control::Sync> sync;          // absent when lbcore did not say
   std::vector<control::Service> services;
 };
 

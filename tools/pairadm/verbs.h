@@ -2,6 +2,8 @@
 // ipvsadm's: see ExitCode.
 #pragma once
 
+#include <string>
+
 #include "common/result.h"
 #include "common/schema/control.pb.h"
 #include "tools/pairadm/options.h"
@@ -12,9 +14,15 @@ namespace hapair::pairadm {
 enum ExitCode : int {
   kDone = 0,
   kListFailed = 1,  // and for `status`: there are problems
+  kRefused = 1,     // handover, demote: not now, the reason is told
   kUsage = 2,       // the command line makes no sense, or asks for what is not offered
+  kTimedOut = 3,    // handover --wait: begun, and not seen to its end
   kFailed = 255,    // the operation failed
 };
+
+/// Asks vrrpd; says on standard error why it did not do it. The reply of one that did, or the exit
+/// code.
+tl::expected<control::Reply, int> ask_vrrpd(const Invocation&, Shell&, const control::Request&);
 
 Result<control::Request> add_service_request(const Invocation&, const Names&);
 Result<control::Request> edit_service_request(const Invocation&, const Names&);
@@ -28,6 +36,11 @@ Result<control::Request> list_request(const Invocation&, const Names&);
 int run_edit(const Invocation&, Shell&);  // sends the request of any edit
 int run_list(const Invocation&, Shell&);
 int run_status(const Invocation&, Shell&);
+int run_vrrp(const Invocation&, Shell&);
+int run_handover(const Invocation&, Shell&);
+int run_demote(const Invocation&, Shell&);
+int run_restore(const Invocation&, Shell&);
+int run_events(const Invocation&, Shell&);
 int run_keygen(const Invocation&, Shell&);
 int run_help(const Invocation&, Shell&);
 int run_version(const Invocation&, Shell&);

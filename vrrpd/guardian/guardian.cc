@@ -68,11 +68,12 @@ sigset_t guardian_signals() {
   return out;
 }
 
-Guardian::Guardian(Logger& log, Options options, DaemonConfig config, Runners& runners)
+Guardian::Guardian(Logger& log, Options options, DaemonConfig config, Operating& operating)
     : log_(log),
       options_(std::move(options)),
       config_(std::move(config)),
-      runners_(runners),
+      operating_(operating),
+      runners_(operating.runners),
       signals_(guardian_signals()),
       signal_fd_(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
       socket_(open_sender()),
@@ -145,7 +146,7 @@ void Guardian::be_speaker(const UniqueFd& channel) {
     Logger log("vrrpd");
     try {
       if (!refused.empty() && !ready_) log.environment("speaker", "goes on without {}", refused);
-      Speaker speaker(log, options_, config_, channel, shared_, runners_);
+      Speaker speaker(log, options_, config_, channel, shared_, operating_);
       ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // what came meanwhile is taken now
       speaker.run();
     } catch (const std::exception& error) {

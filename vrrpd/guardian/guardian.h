@@ -23,9 +23,9 @@
 #include "vrrpd/guardian/lifeline.h"
 #include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/guardian/testament.pb.h"
-#include "vrrpd/hooks/runners.h"
 #include "vrrpd/kernel/adv_socket.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 
 namespace hapair::vrrp {
@@ -37,7 +37,7 @@ sigset_t guardian_signals();
 class Guardian {
  public:
   /// Throws when the environment refuses a socket. guardian_signals() must be blocked.
-  Guardian(Logger& log, Options options, DaemonConfig config, Runners& runners);
+  Guardian(Logger& log, Options options, DaemonConfig config, Operating& operating);
 
   /// Until SIGTERM or SIGINT; the exit code of the program.
   int run();
@@ -58,6 +58,7 @@ class Guardian {
   Logger& log_;
   Options options_;
   DaemonConfig config_;
+  Operating& operating_;
   Runners& runners_;
   sigset_t signals_;
   UniqueFd signal_fd_;

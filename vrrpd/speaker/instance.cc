@@ -159,9 +159,11 @@ void Instance::hear(const Datagram& datagram) {
   ++received_;
   if (config_.checksum == ChecksumChoice::automatic) form_ = received->decoded.form;
   check_agreement(*received);
-  feed(Heard{.sender = received->source,
-             .priority = received->decoded.advertisement.priority,
-             .interval = from_centiseconds(received->decoded.advertisement.interval_cs)});
+  const Heard heard{.sender = received->source,
+                    .priority = received->decoded.advertisement.priority,
+                    .interval = from_centiseconds(received->decoded.advertisement.interval_cs)};
+  tell_of_peer(heard);
+  feed(heard);
 }
 
 void Instance::refuse(const std::string& sender, RefuseReason reason) {

@@ -46,6 +46,7 @@ class Instance {
     // The role, or (from == to) its reason, changed. `stop`: the router was told to stop.
     std::function<void(const Notify&, bool stop)> on_notify = {};
     std::function<std::string()> group_holds = {};  // why a takeover waits for the router's group
+    std::function<void(const std::string& what)> on_peer = {};  // something new of the other router
   };
 
   Instance(Surroundings around, RouterConfig config);
@@ -60,6 +61,11 @@ class Instance {
   void on_lbcore(const ServingLease& lease);
   /// A tracked interface or script has a verdict, or another one.
   void on_tracked(const std::string& name, Tracked::Thing thing);
+  /// Why an operator keeps the node out; "": he does not any more.
+  void on_demotion(const std::string& why);
+  /// Leaves the role to the other node, without preempting it back; take_back() ends that.
+  void hand_over(const std::string& reason);
+  void take_back();
   /// Only what `keep` holds for is tracked from now on.
   void forget_tracked(const std::function<bool(const std::string& name)>& keep);
   /// Another router of its group has moved, or is in trouble.
@@ -112,6 +118,8 @@ class Instance {
   [[nodiscard]] Envelope envelope() const;
   [[nodiscard]] std::string about_peer() const;
   void apply_tracked();
+  void tell_of_peer(const Heard& heard);
+  void write_operating(control::VrrpRouter& out) const;
 
   Surroundings around_;
   RouterConfig config_;

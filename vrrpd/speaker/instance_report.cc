@@ -76,6 +76,7 @@ void Instance::write(control::VrrpRouter& out) const {
         0, std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
   };
   write(*out.mutable_router());
+  write_operating(out);
   out.set_transitions(transitions_);
   out.set_sent(sent_);
   out.set_received(received_);

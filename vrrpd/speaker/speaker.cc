@@ -10,17 +10,17 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "common/schema/control.pb.h"
 #include "vrrpd/guardian/testament.pb.h"
 
 namespace hapair::vrrp {
 
 Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
-                 SharedState& shared, const Runners& runners)
+                 SharedState& shared, Operating& operating)
     : log_(log),
       options_(std::move(options)),
       node_(std::move(config.node)),
       shared_(shared),
+      operating_(operating),
       channel_(channel),
       started_(loop_.now()),
       links_(
@@ -30,7 +30,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
                [this](int interface, const IpAddress& ip) { on_address_removed(interface, ip); }}),
       lbcore_(loop_, log_, options_.run_dir + "/role.sock", [this] { on_lbcore_change(); }),
       hooks_(
-          loop_, log_, runners,
+          loop_, log_, operating.runners,
           {.on_verdict = [this](const std::string& script,
                                 const HookFeed::Verdict& verdict) { on_script(script, verdict); },
            .on_hook = [this](const HookFeed::Happened& happened) { on_hook(happened); }}),
@@ -38,7 +38,9 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
                {.on_open = {},
                 .on_message = [this](ControlConnection& from,
                                      std::string_view payload) { on_request(from, payload); },
-                .on_close = {}}),
+                .on_close = [this](ControlConnection& gone) { events_.forget(gone.id()); }}),
+      events_(control_),
+      keeper_(loop_, options_.state_dir),
       renewal_(loop_, kAddressRenewal, [this] { on_tick(); }),
       terminate_(loop_, SIGTERM, [this] { stop("stopped by SIGTERM"); }),
       interrupt_(loop_, SIGINT, [this] { stop("stopped by SIGINT"); }),
@@ -50,6 +52,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
   channel_watcher_.set<Speaker, &Speaker::on_channel>(this);
   channel_watcher_.start(channel_.get(), ev::READ);
   scripts_ = std::move(config.scripts);
+  demotion_ = Demotion::parse(operating_.demotion.read());
   for (const RouterConfig& router : config.routers) add_router(router);
   remove_leftovers();
   hooks_.plan(scripts_);
@@ -90,6 +93,10 @@ void Speaker::add_router(const RouterConfig& config) {
     const auto at = instances_.find(name);
     if (at != instances_.end()) on_notify(*at->second, what, stop);
   };
+  const auto peer = [this, name = config.name](const std::string& what) {
+    events_.add(
+        {.kind = EventRecord::Kind::peer, .router = name, .from = {}, .to = {}, .reason = what});
+  };
   auto instance = std::make_unique<Instance>(
       Instance::Surroundings{
           .loop = loop_,
@@ -98,12 +105,14 @@ void Speaker::add_router(const RouterConfig& config) {
           .on_testament = [this] { write_testament(); },
           .on_role = [this] { tell_role(); },
           .on_notify = notify,
-          .group_holds = [this, name = config.name] { return groups_.holds(name); }},
+          .group_holds = [this, name = config.name] { return groups_.holds(name); },
+          .on_peer = peer},
       config);
   instance->on_lbcore(lbcore_.lease());
   Instance& added = *instance;
   instances_[config.name] = std::move(instance);
   apply_scripts(added);
+  if (demotion_) added.on_demotion(demotion_->why());
   added.start();
   if (links_.synced()) added.on_link(links_);
 }
@@ -118,6 +127,7 @@ void Speaker::on_address_removed(int interface, const IpAddress& ip) {
 }
 
 void Speaker::on_lbcore_change() {
+  tell_lbcore();
   for (auto& [name, instance] : instances_) instance->on_lbcore(lbcore_.lease());
 }
 
@@ -173,6 +183,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
   if (!loaded) {
     log_.environment("config", "the new configuration is invalid, nothing was changed:\n{}",
                      loaded.error().message);
+    tell_config("invalid, nothing was changed: " + loaded.error().message);
     return;
   }
   const auto wanted = [&](const RouterConfig& now) -> const RouterConfig* {
@@ -199,6 +210,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
   }
   groups_.settle();
   log_.info("config", "reloaded");
+  tell_config("reloaded");
   write_testament();
   tell_role();
 }
@@ -230,30 +242,6 @@ void Speaker::tell_role() {
   role::NodeRole out;
   for (const auto& [name, instance] : instances_) instance->write(*out.add_routers());
   lbcore_.tell(out.SerializeAsString());
-}
-
-void Speaker::on_request(ControlConnection& from, std::string_view payload) {
-  control::Request request;
-  control::Reply reply;
-  if (!request.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
-    reply.set_code(control::INVALID);
-    reply.set_message("not a request of control.proto");
-  } else if (!request.has_status()) {
-    reply.set_code(control::UNSUPPORTED);
-    reply.set_message("vrrpd answers status requests only; ask lbcore");
-  } else {
-    control::VrrpStatus& out = *reply.mutable_vrrp();
-    out.set_node(node_);
-    for (const auto& [name, instance] : instances_) instance->write(*out.add_routers());
-    const ServingLease& lease = lbcore_.lease();
-    out.set_lbcore_connected(lease.connected());
-    out.set_lbcore_serving(lease.serving());
-    out.set_lbcore_reason(lease.trouble());
-    out.set_uptime_ms(static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - started_).count()));
-    out.set_version(HAPAIR_VERSION);
-  }
-  from.send(reply.SerializeAsString());
 }
 
 }  // namespace hapair::vrrp

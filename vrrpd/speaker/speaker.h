@@ -21,9 +21,12 @@
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/hooks/hook_feed.h"
-#include "vrrpd/hooks/runners.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/operate/demotion.h"
+#include "vrrpd/operate/demotion_keeper.h"
+#include "vrrpd/operate/event_stream.h"
+#include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 #include "vrrpd/speaker/groups.h"
 #include "vrrpd/speaker/instance.h"
@@ -37,7 +40,7 @@ class Speaker {
   /// something essential.
   /// `shared`: the guardian's, written by us alone as long as we live.
   Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
-          SharedState& shared, const Runners& runners);
+          SharedState& shared, Operating& operating);
   ~Speaker();
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
@@ -59,21 +62,41 @@ class Speaker {
   void reload();
   void apply(const Result<DaemonConfig>& loaded);
 
-  // speaker_operate.cc: hooks, track scripts
+  // What pairadm asks: speaker_requests.cc.
+  struct Handover;
+  void answer(ControlConnection::Id asker, const control::Reply& reply);
+  [[nodiscard]] control::Reply status() const;
+  void write_hooks(const Instance& router, control::VrrpRouter& out) const;
+  void on_handover(ControlConnection& from, const control::HandoverRequest& request);
+  void next_handover(const std::shared_ptr<Handover>& job);
+  void on_demote(ControlConnection& from, const control::DemoteRequest& request);
+  void on_restore(ControlConnection& from, const control::RestoreRequest& request);
+  void apply_demotion();
+  void keep_demotion(ControlConnection::Id asker);
+  void tell_operation(const std::string& router, const std::string& what);
+
+  // Hooks, track scripts, events: speaker_operate.cc.
   void on_notify(const Instance& router, const Notify& what, bool stop);
   void post_hook(const Instance& router, const Notify& what, bool stop);
   void on_hook(const HookFeed::Happened& happened);
   void on_script(const std::string& script, const HookFeed::Verdict& verdict);
   void apply_scripts(Instance& router);
+  void tell_lbcore();
+  void tell_config(const std::string& what);
 
   void write_testament();
   void tell_role();
   [[nodiscard]] std::string status_line() const;
 
+  // Until the pair path speaks: no node knows of the other one's readiness.
+  [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
+  void handover(const std::string& router, const std::function<void(const Status&)>& done);
+
   Logger& log_;
   Options options_;
   std::string node_;
   SharedState& shared_;
+  Operating& operating_;
   const UniqueFd& channel_;  // open as long as the process lives
   EventLoop loop_;
   TimePoint started_;
@@ -82,6 +105,8 @@ class Speaker {
   Groups groups_{loop_, instances_};
   std::string testament_;
   std::vector<TrackScript> scripts_;
+  std::optional<Demotion> demotion_;
+  std::string told_of_lbcore_;
   bool stopping_ = false;
 
   std::thread reader_;  // of a configuration that is being reloaded
@@ -92,6 +117,8 @@ class Speaker {
   RoleLink lbcore_;
   HookFeed hooks_;
   ControlServer control_;
+  EventStream events_;
+  DemotionKeeper keeper_;
   Ticker renewal_;
   SignalWatcher terminate_;
   SignalWatcher interrupt_;

@@ -33,6 +33,11 @@ std::string thing_name(const std::string& script) {
 }  // namespace
 
 void Speaker::on_notify(const Instance& router, const Notify& what, bool stop) {
+  events_.add({.kind = EventRecord::Kind::state,
+               .router = router.config().name,
+               .from = std::string(name(what.from)),
+               .to = std::string(name(what.to)),
+               .reason = what.reason});
   if (what.from != what.to || stop) post_hook(router, what, stop);
   if (!stop) groups_.moved(router.config().name, what.from);
 }
@@ -59,15 +64,54 @@ void Speaker::post_hook(const Instance& router, const Notify& what, bool stop) {
       config.hooks.user);
 }
 
-void Speaker::on_hook(const HookFeed::Happened&) {}
+void Speaker::on_hook(const HookFeed::Happened& happened) {
+  std::string text = fmt::format("{} {}", name(happened.kind), happened.what);
+  if (!happened.detail.empty()) text += ": " + happened.detail;
+  events_.add({.kind = EventRecord::Kind::hook,
+               .router = happened.router,
+               .from = {},
+               .to = {},
+               .reason = std::move(text)});
+}
+
+void Speaker::tell_lbcore() {
+  const ServingLease& lease = lbcore_.lease();
+  std::string text = lease.serving() ? (lease.in_sync() ? "serves, in sync" : "serves, not in sync")
+                                     : "does not serve: " + lease.trouble();
+  if (text == told_of_lbcore_) return;
+  told_of_lbcore_ = text;
+  events_.add({.kind = EventRecord::Kind::lbcore,
+               .router = {},
+               .from = {},
+               .to = {},
+               .reason = std::move(text)});
+}
+
+void Speaker::tell_config(const std::string& what) {
+  events_.add(
+      {.kind = EventRecord::Kind::config, .router = {}, .from = {}, .to = {}, .reason = what});
+}
 
 void Speaker::on_script(const std::string& script, const HookFeed::Verdict& verdict) {
+  events_.add({.kind = EventRecord::Kind::track,
+               .router = {},
+               .from = {},
+               .to = verdict.good.value_or(true) ? "good" : "bad",
+               .reason = script + (verdict.reason.empty() ? "" : ": " + verdict.reason)});
   if (verdict.good.value_or(true)) {
     log_.info(thing_name(script), "good");
   } else {
     log_.info(thing_name(script), "bad: {}", verdict.reason);
   }
   for (auto& [name, router] : instances_) apply_scripts(*router);
+}
+
+std::string Speaker::why_peer_cannot_take(const std::string&) const {
+  return "nothing is known of the peer without a pair path";
+}
+
+void Speaker::handover(const std::string& router, const std::function<void(const Status&)>& done) {
+  done(fail("{}", why_peer_cannot_take(router)));
 }
 
 /// What the router tracks now, with the verdicts that there are.

@@ -45,7 +45,8 @@ class OneNode : public RootTest {
   }
   [[nodiscard]] std::vector<std::string> vrrpd_argv() {
     return {programs::vrrpd(), "--config",   lab_->config_path(), "--node", "lb1",
-            "--run-dir",       lb1().run_dir};
+            "--run-dir",       lb1().run_dir,
+            "--state-dir",     lb1().run_dir + ".state"};
   }
 
   [[nodiscard]] control::VrrpStatus status() { return vrrpd_status(lb1().run_dir); }

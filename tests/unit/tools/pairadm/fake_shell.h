@@ -1,6 +1,7 @@
 // A Shell without a system: fixed names, daemons that are functions, output kept as text.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <sstream>
 #include <string>
@@ -37,6 +38,9 @@ struct FakeShell {
   std::vector<control::Request> asked;
   std::vector<Call> calls;
   std::vector<std::string> keys;  // paths that were created
+  std::vector<control::Reply> streamed;
+  TimePoint now{100s};
+  std::function<void()> on_ask;  // before each answer
 
   int run(const std::vector<std::string>& args) {
     Shell shell{
@@ -46,18 +50,30 @@ struct FakeShell {
         .ask = [this](const Call& call, const control::Request& request) -> Result<control::Reply> {
           asked.push_back(request);
           calls.push_back(call);
+          if (on_ask) on_ask();
           const auto daemon = daemons.find(call.daemon);
           if (daemon == daemons.end())
             return fail("{} is not running (no socket at {}/{}.sock)", call.daemon, call.run_dir,
                         call.daemon);
           return daemon->second;
         },
+        .stream = [this](const Call& call, const control::Request& request,
+                         const std::function<bool(const control::Reply&)>& on_reply) -> Status {
+          asked.push_back(request);
+          calls.push_back(call);
+          for (const control::Reply& reply : streamed)
+            if (!on_reply(reply)) return {};
+          return fail("{} ended the stream", call.daemon);
+        },
         .create_key = [this](const std::string& path) -> Status {
           if (path.find("refused") != std::string::npos) return fail("{}: no", path);
           keys.push_back(path);
           return {};
         },
-        .host = "lb1"};
+        .host = "lb1",
+        .user = "root",
+        .now = [this] { return now; },
+        .pause = [this](Duration time) { now += time; }};
     return pairadm(args, shell);
   }
 };

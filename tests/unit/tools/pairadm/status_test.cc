@@ -469,8 +469,37 @@ TEST(Status, TablesDiffer) {
           "table_differs: service TCP 10.0.0.100:81 exists on lb2 only"));
 }
 
+TEST(Status, Demoted) {
+  Pair pair;
+  control::Demotion& demotion = *pair.answers.vrrpd.said->mutable_demotion();
+  demotion.set_by("root");
+  demotion.set_reason("new kernel");
+  demotion.set_age_ms(10'800'000);
+  EXPECT_THAT(pair.problems(),
+              ElementsAre("demoted: lb1 is demoted by root 3h 00m ago: new kernel; `pairadm "
+                          "restore` ends it"));
+  EXPECT_THAT(status_text(assess(pair.answers)),
+              testing::HasSubstr("\n  demoted by root 3h 00m ago: new kernel\n"));
+}
+
+TEST(Status, TrackedTroubleAndEffectivePriority) {
+  Pair pair;
+  control::VrrpRouter& router = *pair.answers.vrrpd.said->mutable_routers(0);
+  router.set_effective_priority(90);
+  router.set_priority_why("150 - 60 (track nginx: exited with 1)");
+  control::Tracked& tracked = *router.add_tracked();
+  tracked.set_name("track nginx");
+  tracked.set_known(true);
+  tracked.set_reason("exited with 1");
+  EXPECT_THAT(
+      status_text(assess(pair.answers)),
+      testing::HasSubstr("\n    effective priority: 90 = 150 - 60 (track nginx: exited with 1)\n"
+                         "    track nginx: exited with 1\n"));
+}
+
 TEST(Status, Json) {
   Pair pair;
+  pair.answers.vrrpd.said->mutable_routers(0)->set_effective_priority(150);
   pair.own().clear_services();
   pair.own().clear_peer();
   const std::string json = status_json(assess(pair.answers));
@@ -518,7 +547,8 @@ TEST(Status, Json) {
           "history": [
             "Initialize -> Backup (listens for an Active) 864000s ago",
             "Backup -> Active (no advertisement for 36ms) 274320s ago"
-          ]
+          ],
+          "effective_priority": 150
         }
       ],
       "sync": {
@@ -531,7 +561,8 @@ TEST(Status, Json) {
         "refused": 0,
         "detail": ""
       },
-      "services": []
+      "services": [],
+      "demoted": null
     },
     {
       "name": "lb2",
@@ -545,7 +576,8 @@ TEST(Status, Json) {
       "lbcore": "",
       "routers": [],
       "sync": null,
-      "services": []
+      "services": [],
+      "demoted": null
     }
   ]
 }

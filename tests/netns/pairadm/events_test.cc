@@ -1,0 +1,115 @@
+// `pairadm events`: what is remembered, and a failover as a follower sees it, without a gap.
+#include <csignal>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/pair_lab.h"
+#include "tests/support/programs.h"
+#include "tests/support/root_test.h"
+#include "tests/support/wait.h"
+
+namespace hapair::test {
+namespace {
+
+using nlohmann::json;
+
+/// The whole lines so far.
+std::vector<json> events_in(const std::string& text) {
+  std::vector<json> out;
+  std::istringstream lines(text.substr(0, text.rfind('\n') + 1));
+  for (std::string line; std::getline(lines, line);) out.push_back(json::parse(line));
+  return out;
+}
+
+class Events : public RootTest {
+ protected:
+  void SetUp() override {
+    RootTest::SetUp();
+    if (IsSkipped() || HasFailure()) return;
+    lab_.emplace(PairLab::Options{.advert_interval = 10ms,
+                                  .servers = 0,
+                                  .boot_hold = 0ms,
+                                  .with_lbcore = false,
+                                  .with_servers = false});
+    lab_->start("lb1");
+    ASSERT_TRUE(lab_->wait_active("lb1", 10s));
+    lab_->start("lb2");
+    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+  }
+  [[nodiscard]] Process follow(std::string_view node) {
+    auto& at = lab_->node(node);
+    return Process(
+        {.argv = {programs::pairadm(), "--run-dir", at.run_dir, "events", "-f"}, .in = &at.inside});
+  }
+  std::optional<PairLab> lab_;
+};
+
+TEST_F(Events, what_is_remembered_is_in_order_and_without_gaps) {
+  const Finished done = lab_->pairadm("lb1", {"events"});
+  EXPECT_EQ(done.exit.code, 0) << done.err;
+  const auto events = events_in(done.out);
+  ASSERT_GE(events.size(), 2U);
+  for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].at("sequence"), i + 1);
+  const auto active = std::ranges::find_if(events, [](const json& event) {
+    return event.at("kind") == "state" && event.at("to") == "Active";
+  });
+  ASSERT_NE(active, events.end()) << done.out;
+  EXPECT_EQ(active->at("router"), "main");
+  EXPECT_EQ(active->at("from"), "Backup");
+  EXPECT_THAT(active->at("reason").get<std::string>(), testing::StartsWith("heard nobody for "));
+  EXPECT_THAT(active->at("time").get<std::string>(),
+              testing::MatchesRegex("20[0-9-]+T[0-9:]+\\.[0-9][0-9][0-9]Z"));
+}
+
+TEST_F(Events, a_follower_sees_a_failover_without_a_gap) {
+  Process follower = follow("lb2");
+  ASSERT_TRUE(follower.wait_for_output("\"sequence\":1,", 5s));
+  lab_->lose_node("lb1", PairLab::How::silent);
+  ASSERT_TRUE(lab_->wait_active("", 5s) || true);
+  ASSERT_TRUE(follower.wait_for_output("\"from\":\"Backup\",\"to\":\"Active\"", 5s));
+  lab_->return_node("lb1", PairLab::How::silent);
+  ASSERT_TRUE(follower.wait_for_output("\"kind\":\"peer\"", 5s));
+  // An operator's word is one as well.
+  ASSERT_EQ(lab_->pairadm("lb2", {"demote", "--force"}).exit.code, 0);
+  ASSERT_TRUE(follower.wait_for_output("demoted by root", 5s));
+  const auto events = events_in(follower.out());
+  for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].at("sequence"), i + 1);
+}
+
+TEST_F(Events, a_follower_is_told_when_vrrpd_ends) {
+  Process follower = follow("lb2");
+  ASSERT_TRUE(follower.wait_for_output("\"sequence\":1,", 5s));
+  lab_->node("lb2").vrrpd->terminate(5s);
+  const auto end = follower.wait(5s);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 255);
+  EXPECT_THAT(follower.err(), testing::HasSubstr("vrrpd ended the stream"));
+}
+
+/// One that does not read is cut off, and disturbs nobody.
+TEST_F(Events, a_follower_that_does_not_read_is_cut_off) {
+  Process slow = follow("lb1");
+  Process quick = follow("lb1");
+  ASSERT_TRUE(slow.wait_for_output("\"sequence\":1,", 5s));
+  ASSERT_TRUE(quick.wait_for_output("\"sequence\":1,", 5s));
+  slow.signal(SIGSTOP);
+  const std::string reason(200, 'x');
+  for (int i = 0; i < 40; ++i) {
+    // Each costs a few hundred bytes; what the socket itself takes comes on top of the bound.
+    lab_->pairadm("lb1", {"restore"});
+    lab_->pairadm("lb1", {"demote", "--force", "--reason", reason});
+  }
+  EXPECT_TRUE(eventually(
+      5s, [&] { return events_in(quick.out()).size() > 80; }, "the other follower has them all"));
+  slow.signal(SIGCONT);
+  EXPECT_TRUE(slow.running());
+}
+
+}  // namespace
+}  // namespace hapair::test

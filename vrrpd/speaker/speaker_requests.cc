@@ -1,0 +1,222 @@
+// What pairadm asks of the speaker, and its answers. Every request is answered once, some of them
+// later: a handover when the peer has said something, a demotion when it is on disk.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "common/schema/control.pb.h"
+#include "vrrpd/speaker/speaker.h"
+#include "vrrpd/wire/packet.h"
+
+namespace hapair::vrrp {
+
+namespace {
+
+control::Reply refusal(control::Code code, std::string message) {
+  control::Reply out;
+  out.set_code(code);
+  out.set_message(std::move(message));
+  return out;
+}
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string who(const std::string& by) {
+  return by.empty() ? "an operator" : one_line(by);
+}
+
+}  // namespace
+
+/// A handover of several routers: one after the other, until one is refused.
+struct Speaker::Handover {
+  ControlConnection::Id asker = 0;
+  std::vector<std::string> left;  // to be done, the next one last
+  bool force = false;
+  std::string by;
+  control::Reply reply;
+};
+
+void Speaker::on_request(ControlConnection& from, std::string_view payload) {
+  control::Request request;
+  if (!request.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+    return answer(from.id(), refusal(control::INVALID, "not a request of control.proto"));
+  }
+  switch (request.command_case()) {
+    case control::Request::kStatus:
+      return answer(from.id(), status());
+    case control::Request::kHandover:
+      return on_handover(from, request.handover());
+    case control::Request::kDemote:
+      return on_demote(from, request.demote());
+    case control::Request::kRestore:
+      return on_restore(from, request.restore());
+    case control::Request::kEvents:
+      return events_.begin(from, request.events().follow());
+    default:
+      return answer(from.id(), refusal(control::UNSUPPORTED,
+                                       "vrrpd answers status, handover, demote, restore and "
+                                       "events; ask lbcore"));
+  }
+}
+
+/// Whoever asked may be gone by now.
+void Speaker::answer(ControlConnection::Id asker, const control::Reply& reply) {
+  if (ControlConnection* to = control_.find(asker)) to->send(reply.SerializeAsString());
+}
+
+control::Reply Speaker::status() const {
+  control::Reply reply;
+  control::VrrpStatus& out = *reply.mutable_vrrp();
+  out.set_node(node_);
+  for (const auto& [name, instance] : instances_) {
+    control::VrrpRouter& router = *out.add_routers();
+    instance->write(router);
+    write_hooks(*instance, router);
+  }
+  const ServingLease& lease = lbcore_.lease();
+  out.set_lbcore_connected(lease.connected());
+  out.set_lbcore_serving(lease.serving());
+  out.set_lbcore_reason(lease.trouble());
+  out.set_uptime_ms(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - started_).count()));
+  out.set_version(HAPAIR_VERSION);
+  if (demotion_) {
+    out.mutable_demotion()->set_by(demotion_->by);
+    out.mutable_demotion()->set_reason(demotion_->reason);
+    const int64_t age_s = std::max<int64_t>(unix_seconds() - demotion_->since_unix, 0);
+    out.mutable_demotion()->set_age_ms(static_cast<uint64_t>(age_s) * 1000);
+  }
+  return reply;
+}
+
+void Speaker::write_hooks(const Instance& router, control::VrrpRouter& out) const {
+  if (router.config().hooks.user.empty()) return;
+  const HookFeed::Counts counts = hooks_.counts(router.config().name);
+  control::Hooks& hooks = *out.mutable_hooks();
+  hooks.set_run(counts.run);
+  hooks.set_failed(counts.failed);
+  hooks.set_skipped(counts.skipped);
+  hooks.set_refused(counts.refused);
+  hooks.set_running(counts.running);
+  hooks.set_last(counts.last);
+}
+
+// --- Handover ------------------------------------------------------------------------------------
+
+/// Without a router's name: those that are Active here, else those that the other node may give us.
+void Speaker::on_handover(ControlConnection& from, const control::HandoverRequest& request) {
+  const std::string& wanted = request.router();
+  if (!wanted.empty() && !instances_.contains(wanted)) {
+    return answer(from.id(), refusal(control::NOT_FOUND, "no such router: " + wanted));
+  }
+  const bool any_active = std::ranges::any_of(
+      instances_, [](const auto& item) { return item.second->role() == Role::active; });
+  auto job = std::make_shared<Handover>();
+  job->asker = from.id();
+  job->force = request.force();
+  job->by = who(request.by());
+  for (const auto& [name, router] : instances_) {
+    const Role needed = any_active ? Role::active : Role::backup;
+    if (wanted.empty() ? router->role() == needed : name == wanted) job->left.push_back(name);
+  }
+  std::ranges::reverse(job->left);
+  if (job->left.empty()) {
+    return answer(from.id(),
+                  refusal(control::REFUSED, "no router of this node is Active or Backup"));
+  }
+  const Role role = instances_.at(job->left.back())->role();
+  job->reply.mutable_outcome()->set_to_peer(role == Role::active);
+  tell_operation(wanted, fmt::format("handover asked for by {}", job->by));
+  next_handover(job);
+}
+
+void Speaker::next_handover(const std::shared_ptr<Handover>& job) {
+  if (job->left.empty()) return answer(job->asker, job->reply);
+  const std::string name = job->left.back();
+  job->left.pop_back();
+  const auto done = [this, job, name](const Status& status) {
+    if (!status) {
+      tell_operation(name, "handover refused: " + status.error().message);
+      return answer(job->asker,
+                    refusal(control::REFUSED, fmt::format("{}: {}", name, status.error().message)));
+    }
+    job->reply.mutable_outcome()->add_routers(name);
+    next_handover(job);
+  };
+  const auto at = instances_.find(name);
+  if (at == instances_.end()) return done(fail("is no router any more"));
+  Instance& router = *at->second;
+  if (router.config().parameters.priority == kOwnerPriority) {
+    return done(fail("the owner (priority 255) would take the role right back"));
+  }
+  if (job->force && router.role() == Role::active) {
+    router.hand_over(fmt::format("handed over by {}", job->by));
+    return done({});
+  }
+  handover(name, done);
+}
+
+// --- Demotion ------------------------------------------------------------------------------------
+
+void Speaker::on_demote(ControlConnection& from, const control::DemoteRequest& request) {
+  if (demotion_) {
+    return answer(from.id(),
+                  refusal(control::ALREADY_EXISTS, node_ + " is " + demotion_->why() + " already"));
+  }
+  for (const auto& [name, router] : instances_) {
+    if (router->role() != Role::active || request.force()) continue;
+    if (const std::string why = why_peer_cannot_take(name); !why.empty()) {
+      return answer(from.id(), refusal(control::REFUSED, fmt::format("{}: {}", name, why)));
+    }
+  }
+  demotion_ = Demotion{
+      .since_unix = unix_seconds(), .by = who(request.by()), .reason = one_line(request.reason())};
+  tell_operation({}, demotion_->why());
+  apply_demotion();
+  keep_demotion(from.id());
+}
+
+void Speaker::on_restore(ControlConnection& from, const control::RestoreRequest& request) {
+  tell_operation({}, "restored by " + who(request.by()));
+  demotion_.reset();
+  apply_demotion();
+  for (auto& [name, router] : instances_) router->take_back();
+  keep_demotion(from.id());
+}
+
+void Speaker::apply_demotion() {
+  operating_.demotion.write(demotion_ ? demotion_->to_text() : std::string());
+  for (auto& [name, router] : instances_) router->on_demotion(demotion_ ? demotion_->why() : "");
+}
+
+/// It counts already; the answer waits until it would survive a restart.
+void Speaker::keep_demotion(ControlConnection::Id asker) {
+  keeper_.keep(demotion_, [this, asker](const Status& kept) {
+    if (!kept) {
+      log_.environment("vrrpd", "{}", kept.error().message);
+      return answer(asker, refusal(control::FAILED, "done, but a restart will not remember it: " +
+                                                        kept.error().message));
+    }
+    answer(asker, control::Reply());
+  });
+}
+
+void Speaker::tell_operation(const std::string& router, const std::string& what) {
+  log_.info(router.empty() ? "vrrpd" : "vrrp " + router, "{}", what);
+  events_.add({.kind = EventRecord::Kind::operation,
+               .router = router,
+               .from = {},
+               .to = {},
+               .reason = what});
+}
+
+}  // namespace hapair::vrrp
