@@ -18,6 +18,7 @@
 #include "vrrpd/guardian/guardian.h"
 #include "vrrpd/guardian/realtime.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/kernel/netlink_route.h"
 #include "vrrpd/operate/demotion_file.h"
 #include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
@@ -108,6 +109,8 @@ int release_addresses(const Options& options) {
       for (const Prefix& vip : router.all_addresses()) vips.insert(vip.ip);
     }
   }
+  const auto routes = NetlinkRoute().remove_marked();
+  if (routes && *routes > 0) fmt::print("vrrpd: released {} routes\n", *routes);
   NetlinkAddress kernel;
   const auto addresses = kernel.dump();
   if (!addresses) {

@@ -60,6 +60,18 @@ constexpr std::array kVrrpKeys{
         .type = Type::prefix,
         .list = true,
         .help = "more VIPs, held with the others but not named in advertisements"},
+    Key{.name = "track_interfaces",
+        .list = true,
+        .help = "other interfaces whose carrier counts: NAME, or NAME weight N"},
+    Key{.name = "link_debounce",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1m",
+        .fallback = "200ms",
+        .help = "how long a returned carrier must last to count"},
+    Key{.name = "routes",
+        .list = true,
+        .help = "routes that the Active adds, as ip route has them"},
     Key{.name = "group", .help = "name of the routers of this node that move together"},
     Key{.name = "peer",
         .type = Type::address,
@@ -219,6 +231,27 @@ class Reader {
     out.announce_interval = section.duration("announce_interval");
     out.hooks = read_hooks(section, complain_);
     if (section.has("track")) out.track = section.list<std::string>("track");
+    out.track_interfaces =
+        parsed<TrackInterface>(section, "track_interfaces", &parse_track_interface);
+    out.link_debounce = section.duration("link_debounce");
+    out.routes = parsed<VirtualRoute>(section, "routes", &parse_route);
+    return out;
+  }
+
+  /// A list of texts, each read by `parse`.
+  template <typename T>
+  std::vector<T> parsed(const Section& section, std::string_view key,
+                        Result<T> (*parse)(std::string_view)) {
+    std::vector<T> out;
+    if (!section.has(key)) return out;
+    for (const auto& text : section.list<std::string>(key)) {
+      auto one = parse(text);
+      if (one) {
+        out.push_back(*std::move(one));
+      } else {
+        complain(section.error(key, one.error().message));
+      }
+    }
     return out;
   }
 
@@ -393,6 +426,12 @@ class Reader {
         if (one.group.empty() || other.group != one.group) continue;
         for (const std::string& track : other.track) {
           if (std::ranges::find(one.track, track) == one.track.end()) one.track.push_back(track);
+        }
+        for (const TrackInterface& link : other.track_interfaces) {
+          if (std::ranges::find(one.track_interfaces, link.name, &TrackInterface::name) ==
+              one.track_interfaces.end()) {
+            one.track_interfaces.push_back(link);
+          }
         }
       }
     }

@@ -15,6 +15,8 @@
 #include "common/result.h"
 #include "vrrpd/config/programs.h"
 #include "vrrpd/election/fsm.h"
+#include "vrrpd/holding/route.h"
+#include "vrrpd/track/track_interface.h"
 #include "vrrpd/wire/packet.h"
 
 namespace hapair::vrrp {
@@ -43,6 +45,9 @@ struct RouterConfig {
   Duration announce_interval{0};
   HookPrograms hooks;
   std::vector<std::string> track;  // names of [track] sections
+  std::vector<TrackInterface> track_interfaces;
+  Duration link_debounce{0};
+  std::vector<VirtualRoute> routes;
 
   /// A router with another identity is another router: a reload replaces it instead of changing it.
   [[nodiscard]] bool same_router(const RouterConfig& other) const {

@@ -224,6 +224,10 @@ void Guardian::carry_out_testament() {
       addresses.push_back(
           {.ip = address_of(address.ip()), .length = static_cast<int>(address.length())});
     }
+    for (const std::string& request : router.first()) {
+      if (const Status done = routes_.send(request); !done)
+        failures.push_back(done.error().message);
+    }
     const Status removed = kernel_.remove(router.interface(), addresses);
     if (!removed) failures.push_back(removed.error().message);
   }

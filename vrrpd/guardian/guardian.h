@@ -25,6 +25,7 @@
 #include "vrrpd/guardian/testament.pb.h"
 #include "vrrpd/kernel/adv_socket.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/kernel/netlink_route.h"
 #include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 
@@ -63,6 +64,7 @@ class Guardian {
   sigset_t signals_;
   UniqueFd signal_fd_;
   NetlinkAddress kernel_;
+  NetlinkRoute routes_;
   AdvSocket socket_;
   std::optional<AdvSocket> socket_v6_;
   std::vector<char> buffer_;

@@ -32,6 +32,7 @@ Instance::Instance(Surroundings around, RouterConfig config)
       deadline_(around_.loop, [this] { on_deadline(); }),
       announcer_(around_.loop, around_.log, subsystem_),
       install_turn_(around_.loop, [this] { on_install_turn(); }),
+      link_due_(around_.loop, [this] { on_link(*monitor_); }),
       watcher_(around_.loop.raw()),
       form_(first_form(config_.checksum)) {
   watcher_.set<Instance, &Instance::on_readable>(this);
@@ -55,6 +56,7 @@ void Instance::stop(const std::string& reason) {
 // --- Events in -----------------------------------------------------------------------------------
 
 void Instance::on_link(const LinkMonitor& monitor) {
+  see_links(monitor);
   const Interface* found = monitor.find(config_.interface);
   // An interface that came back under its old name is another one: the old socket is deaf.
   if (interface_.index != 0 && (found == nullptr || found->index != interface_.index)) {
@@ -75,15 +77,6 @@ void Instance::on_link(const LinkMonitor& monitor) {
   }
   if (socket_ || open_socket()) feed(LinkUp{});
   reinstate();
-}
-
-std::string Instance::link_trouble(const Interface* found) const {
-  const std::string& interface = config_.interface;
-  if (found == nullptr) return interface + " does not exist";
-  if (!found->up) return interface + " is down";
-  if (!found->carrier) return interface + " has no carrier";
-  if (const auto source = source_address(*found, config_); !source) return source.error();
-  return {};
 }
 
 bool Instance::open_socket() {
@@ -317,7 +310,10 @@ void Instance::reconfigure(RouterConfig config) {
   parameters.priority = tracked_.priority(parameters.priority);
   feed(Reconfigured{parameters});
 
+  change_routes(old.routes);
   if (config_.all_addresses() != old.all_addresses()) change_addresses();
+  forget_links();
+  if (monitor_ != nullptr) on_link(*monitor_);
   around_.log.info(subsystem_, "reconfigured");
   around_.on_testament();
   around_.on_role();

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,9 @@
 #include "vrrpd/kernel/announcer.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
+#include "vrrpd/kernel/netlink_route.h"
 #include "vrrpd/track/effective_priority.h"
+#include "vrrpd/track/link_debounce.h"
 
 namespace hapair::vrrp {
 
@@ -40,6 +43,7 @@ class Instance {
     EventLoop& loop;
     Logger& log;
     NetlinkAddress& kernel;
+    NetlinkRoute& routes;
     std::function<void()>
         on_testament;               // called before addresses are added and after a change of role
     std::function<void()> on_role;  // role, reason or addresses changed
@@ -58,6 +62,7 @@ class Instance {
   void stop(const std::string& reason);
   void on_link(const LinkMonitor& monitor);
   void on_address_removed(int interface, const IpAddress& ip);
+  void on_route_removed();
   void on_lbcore(const ServingLease& lease);
   /// A tracked interface or script has a verdict, or another one.
   void on_tracked(const std::string& name, Tracked::Thing thing);
@@ -103,6 +108,15 @@ class Instance {
   void on_install_turn();
   void reinstate();
   void change_addresses();
+
+  // Virtual routes: instance_routes.cc.
+  void add_routes();
+  void remove_routes(const std::vector<VirtualRoute>& routes);
+  void change_routes(const std::vector<VirtualRoute>& before);
+
+  // Interfaces: instance_links.cc.
+  void see_links(const LinkMonitor& monitor);
+  void forget_links();
   [[nodiscard]] std::vector<Prefix> plan_addresses() const;
 
   void on_readable(ev::io& watcher, int events);
@@ -112,7 +126,7 @@ class Instance {
   void check_agreement(const Received& received);
   bool open_socket();
   void close_socket();
-  [[nodiscard]] std::string link_trouble(const Interface* found) const;
+  [[nodiscard]] std::string link_trouble(const Interface* found);
   [[nodiscard]] std::string hint(RefuseReason reason) const;
   [[nodiscard]] std::vector<uint8_t> advertisement(uint8_t priority) const;
   [[nodiscard]] Envelope envelope() const;
@@ -129,7 +143,10 @@ class Instance {
   Deadline deadline_;
   Announcer announcer_;
   Deadline install_turn_;
+  Deadline link_due_;
 
+  const LinkMonitor* monitor_ = nullptr;  // once it has spoken
+  std::map<std::string, LinkDebounce> links_;
   Interface interface_;  // as last seen; index 0: none
   std::optional<AdvSocket> socket_;
   ev::io watcher_;

@@ -48,6 +48,7 @@ Status Instance::install_some() {
                       config_.announcements, config_.announce_interval);
   }
   install_.finish();
+  add_routes();
   return {};
 }
 
@@ -63,6 +64,7 @@ Status Instance::execute(const RemoveAddresses&) {
   announcer_.stop();
   install_turn_.disarm();
   install_.cancel();
+  remove_routes(config_.routes);
   const Status removed = around_.kernel.remove(interface_.index, installed_);
   // Not a reason to stay: without renewal the kernel drops them within the lease.
   if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);

@@ -29,6 +29,7 @@ void Instance::write(testament::Router& out) const {
   }
   out.set_active(role() == Role::active);
   if (!out.active()) return;
+  for (const VirtualRoute& route : config_.routes) out.add_first(NetlinkRoute::removal(route));
   const Envelope to = envelope();
   put(*out.mutable_source(), to.source);
   put(*out.mutable_destination(), to.destination);

@@ -28,6 +28,10 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
           {.on_change = [this] { on_link_change(); },
            .on_address_removed =
                [this](int interface, const IpAddress& ip) { on_address_removed(interface, ip); }}),
+      route_watch_(loop_,
+                   [this] {
+                     for (auto& [name, instance] : instances_) instance->on_route_removed();
+                   }),
       lbcore_(loop_, log_, options_.run_dir + "/role.sock", [this] { on_lbcore_change(); }),
       hooks_(
           loop_, log_, operating.runners,
@@ -69,6 +73,11 @@ void Speaker::run() {
 /// VIPs that an earlier life left, even one with another configuration: marked as ours, on an
 /// interface of ours.
 void Speaker::remove_leftovers() {
+  const auto routes = routes_.remove_marked();
+  if (!routes) log_.environment("routes", "{}", routes.error().message);
+  if (routes && *routes > 0) {
+    log_.info("routes", "removed {}, left by an earlier life", *routes);
+  }
   const auto addresses = kernel_.dump();
   if (!addresses) {
     log_.environment("addresses", "{}", addresses.error().message);
@@ -102,6 +111,7 @@ void Speaker::add_router(const RouterConfig& config) {
           .loop = loop_,
           .log = log_,
           .kernel = kernel_,
+          .routes = routes_,
           .on_testament = [this] { write_testament(); },
           .on_role = [this] { tell_role(); },
           .on_notify = notify,

@@ -101,6 +101,7 @@ class Speaker {
   EventLoop loop_;
   TimePoint started_;
   NetlinkAddress kernel_;
+  NetlinkRoute routes_;
   std::map<std::string, std::unique_ptr<Instance>> instances_;  // by name
   Groups groups_{loop_, instances_};
   std::string testament_;
@@ -114,6 +115,7 @@ class Speaker {
   bool read_again_ = false;
 
   LinkMonitor links_;
+  RouteWatch route_watch_;
   RoleLink lbcore_;
   HookFeed hooks_;
   ControlServer control_;

@@ -19,14 +19,14 @@ class Groups : public RootTest {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
     lab_.emplace(PairLab::Options{
-        .advert_interval = 10ms,
+        .advert_interval = 100ms,
         .servers = 0,
         .boot_hold = 0ms,
         .with_lbcore = false,
         .with_servers = false,
         .vrrp = "group = web\n",
         .more = fmt::format("\n[vrrp inside]\ninterface = eth1\nvrid = 52\npriority@lb1 = 150\n"
-                            "priority@lb2 = 100\nadvert_interval = 10ms\naddresses = {}/24\n"
+                            "priority@lb2 = 100\nadvert_interval = 100ms\naddresses = {}/24\n"
                             "boot_hold = 0s\ngroup = web\n",
                             kInside)});
     lab_->start("lb1");
@@ -53,7 +53,7 @@ class Groups : public RootTest {
   }
   [[nodiscard]] testing::AssertionResult stays_on(const std::string& node) {
     return holds_for(
-        300ms, [&] { return where() == fmt::format("{0} outside {0} inside ", node); },
+        1s, [&] { return where() == fmt::format("{0} outside {0} inside ", node); },
         [&] { return where(); });
   }
 
