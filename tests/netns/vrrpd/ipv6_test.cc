@@ -41,16 +41,31 @@ std::string shown(const Namespace& inside, std::string_view address) {
 
 // --- Two nodes -----------------------------------------------------------------------------------
 
-class SixFailover : public RootTest, public testing::WithParamInterface<bool> {
+enum class Sending : uint8_t { multicast, unicast, link_local_unicast };
+
+class SixFailover : public RootTest, public testing::WithParamInterface<Sending> {
  protected:
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    lab_.emplace(options(GetParam()));
+    lab_.emplace(options(GetParam() != Sending::multicast));
+    if (GetParam() == Sending::link_local_unicast) use_link_local_peers();
     lab_->start_vrrpd("lb1");
     ASSERT_TRUE(lab_->wait_active("lb1", 5s, kVip));
     lab_->start_vrrpd("lb2");
     ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("vrrp six: Initialize -> Backup", 5s));
+  }
+  void use_link_local_peers() {
+    std::string config = lab_->config();
+    for (const char number : {'1', '2'}) {
+      const Namespace& inside = lab_->node(fmt::format("lb{}", number)).inside;
+      inside.ip("link set eth0 addrgenmode none");
+      inside.ip("-6 addr flush dev eth0 scope link");
+      inside.ip(fmt::format("addr add fe80::{}/64 dev eth0", number));
+      const std::string global = fmt::format("= 2001:db8::{}\n", number);
+      config.replace(config.find(global), global.size(), fmt::format("= fe80::{}\n", number));
+    }
+    lab_->write_config(config);
   }
   void watch() {
     udp_ = std::make_unique<UdpProber>(lab_->client(), kVip);
@@ -71,8 +86,15 @@ class SixFailover : public RootTest, public testing::WithParamInterface<bool> {
   std::unique_ptr<UdpProber> udp_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, SixFailover, testing::Bool(),
-                         [](const auto& kind) { return kind.param ? "unicast" : "multicast"; });
+std::string name_of(const testing::TestParamInfo<Sending>& kind) {
+  constexpr std::array kNames{"multicast", "unicast", "link_local_unicast"};
+  return kNames.at(static_cast<size_t>(kind.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SixFailover,
+                         testing::Values(Sending::multicast, Sending::unicast,
+                                         Sending::link_local_unicast),
+                         name_of);
 
 TEST_P(SixFailover, a_silent_node_is_replaced_after_the_down_interval) {
   ASSERT_NO_FATAL_FAILURE(watch());
@@ -89,6 +111,21 @@ TEST_P(SixFailover, stopped_with_sigterm_it_resigns_and_takes_its_addresses_away
   EXPECT_EQ(shown(lab_->node("lb1").inside, kVip), "");
   EXPECT_EQ(shown(lab_->node("lb1").inside, kLinkLocalVip), "");
   EXPECT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("resigned)", 1s));
+}
+
+TEST_P(SixFailover, a_lost_carrier_releases_the_vips_and_its_return_makes_a_backup) {
+  // As on a machine that is not a test: an address is checked for duplicates.
+  lab_->node("lb1").inside.sysctl("ipv6.conf.eth0.accept_dad", "1");
+  ASSERT_NO_FATAL_FAILURE(watch());
+  const TimePoint lost = Clock::now();
+  lab_->lose_node("lb1", PairLab::How::carrier);
+  EXPECT_TRUE(lb2_takes_over(lost, vrrp::active_down_interval(100, kInterval) + kSlack));
+  EXPECT_TRUE(eventually(
+      1s, [&] { return !lab_->node("lb1").inside.has_address(kVip); }, "lb1 released the VIP"));
+  lab_->return_node("lb1", PairLab::How::carrier);
+  EXPECT_TRUE(lab_->node("lb1").vrrpd->wait_for_output("vrrp six: Initialize -> Backup", 5s));
+  EXPECT_TRUE(holds_for(
+      200ms, [&] { return lab_->active_node(kVip) == "lb2"; }, "lb2 keeps the VIP"));
 }
 
 TEST_P(SixFailover, a_returning_node_leaves_the_role_where_it_is) {
@@ -214,6 +251,32 @@ TEST_F(SixNode, waits_for_a_link_local_address_that_is_no_duplicate) {
       "vrrp six: stays Initialize (fe80::1 on eth0 is still being checked for duplicates)", 2s));
   EXPECT_TRUE(eventually(
       5s, [&] { return has(kVip); }, "Active once it is checked"));
+}
+
+TEST_F(SixNode, is_active_again_after_the_interface_was_down) {
+  ASSERT_TRUE(six_becomes_active());
+  lb1().inside.ip("link set eth0 down");  // the kernel takes every IPv6 address away
+  ASSERT_TRUE(vrrpd().wait_for_output("vrrp six: Active -> Initialize (eth0 is down)", 2s));
+  EXPECT_FALSE(has(kVip));
+  lb1().inside.ip("link set eth0 up");
+  EXPECT_TRUE(eventually(
+      5s, [&] { return has(kVip); }, "Active again"));
+  EXPECT_TRUE(holds_for(
+      500ms, [&] { return has(kVip); }, "it stays so"));
+}
+
+TEST_F(SixNode, a_reload_to_the_other_family_is_another_router) {
+  ASSERT_TRUE(six_becomes_active());
+  replace_in_config("addresses = 2001:db8::100/64, fe80::100/64", "addresses = 10.0.0.101/24");
+  replace_in_config(
+      "vrid = 51\npriority@lb1 = 150\npriority@lb2 = 100\nadvert_interval = 10ms\n"
+      "addresses = 10.0.0.101/24",
+      "vrid = 52\nadvert_interval = 10ms\naddresses = 10.0.0.101/24");
+  vrrpd().signal(SIGHUP);
+  EXPECT_TRUE(vrrpd().wait_for_output("vrrp six: Active -> Initialize (removed", 2s));
+  EXPECT_TRUE(eventually(
+      2s, [&] { return has("10.0.0.101") && !has(kVip); }, "the new one is Active"));
+  EXPECT_TRUE(has(PairLab::kVip));
 }
 
 TEST_F(SixNode, leftovers_go_at_start_and_with_release_addresses) {
