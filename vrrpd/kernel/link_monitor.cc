@@ -25,13 +25,6 @@ constexpr unsigned kLowerUp =
 
 }  // namespace
 
-const Prefix* Interface::primary() const {
-  for (const OwnAddress& own : addresses) {
-    if (own.prefix.ip.is_v4() && !own.marked && !own.secondary) return &own.prefix;
-  }
-  return nullptr;
-}
-
 std::vector<Prefix> Interface::native() const {
   std::vector<Prefix> out;
   for (const OwnAddress& own : addresses) {

@@ -45,8 +45,6 @@ struct Interface {
   std::vector<OwnAddress> addresses;  // in the kernel's order
   friend bool operator==(const Interface&, const Interface&) = default;
 
-  /// The primary IPv4 address. A VIP of ours never is.
-  [[nodiscard]] const Prefix* primary() const;
   /// Every address that is not a VIP of ours.
   [[nodiscard]] std::vector<Prefix> native() const;
 };
