@@ -44,9 +44,8 @@ class OneNode : public RootTest {
     return run_program({.argv = std::move(argv), .in = &lb1().inside});
   }
   [[nodiscard]] std::vector<std::string> vrrpd_argv() {
-    return {programs::vrrpd(), "--config",   lab_->config_path(), "--node", "lb1",
-            "--run-dir",       lb1().run_dir,
-            "--state-dir",     lb1().run_dir + ".state"};
+    return {programs::vrrpd(), "--config",    lab_->config_path(),     "--node", "lb1", "--run-dir",
+            lb1().run_dir,     "--state-dir", lb1().run_dir + ".state"};
   }
 
   [[nodiscard]] control::VrrpStatus status() { return vrrpd_status(lb1().run_dir); }
