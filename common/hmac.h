@@ -20,8 +20,12 @@ using MacTag = std::array<uint8_t, 16>;
 
 MacKey derive_key(const PairKey& key, std::string_view label);
 MacTag authenticate(const MacKey& key, std::span<const uint8_t> message);
-/// Whether `tag` (of any size) is that of `message`; takes the same time wherever they differ.
-bool is_authentic(const MacKey& key, std::span<const uint8_t> message,
-                  std::span<const uint8_t> tag);
+/// Takes the same time wherever they differ. `tag` may have any size.
+bool same_tag(const MacTag& expected, std::span<const uint8_t> tag);
+/// Whether `tag` is that of `message`.
+inline bool is_authentic(const MacKey& key, std::span<const uint8_t> message,
+                         std::span<const uint8_t> tag) {
+  return same_tag(authenticate(key, message), tag);
+}
 
 }  // namespace hapair

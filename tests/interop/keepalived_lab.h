@@ -78,6 +78,7 @@ class KeepalivedLab : public RootTest {
                                   .priority_lb2 = vrrpd.priority,
                                   .preempt = vrrpd.preempt,
                                   .unicast = setting.unicast,
+                                  .foreign_peer = true,
                                   .ipv6 = setting.family == 6,
                                   .boot_hold = 0ms,
                                   .with_lbcore = false,

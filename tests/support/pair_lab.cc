@@ -87,6 +87,7 @@ std::string PairLab::compose_config() const {
         "boot_hold = {}\n",
         options_.priority_lb1, options_.priority_lb2, format_duration(options_.advert_interval),
         kVip, options_.preempt ? "yes" : "no", format_duration(options_.boot_hold));
+    if (options_.foreign_peer) text += "authentication = no\n";
     if (options_.unicast) text += "peer@lb1 = 10.0.0.2\npeer@lb2 = 10.0.0.1\n";
     text += options_.vrrp;
     if (options_.ipv6) {
@@ -102,6 +103,7 @@ std::string PairLab::compose_config() const {
           "boot_hold = {}\n",
           options_.priority_lb1, options_.priority_lb2, format_duration(options_.advert_interval),
           kVipSix, options_.preempt ? "yes" : "no", format_duration(options_.boot_hold));
+      if (options_.foreign_peer) text += "authentication = no\n";
       if (options_.unicast) text += "peer@lb1 = 2001:db8::2\npeer@lb2 = 2001:db8::1\n";
     }
   }
@@ -205,9 +207,10 @@ std::string PairLab::active_node(std::string_view vip) const {
 }
 
 void PairLab::lose_node(std::string_view name, How how) {
+  // The pair link first: a node that is heard there for some milliseconds more is not lost yet.
   const Namespace& inside = node(name).inside;
   for (const auto& [net, interface] :
-       {std::pair{&lan_, "eth0"}, {&server_net_, "eth1"}, {&pair_link_, "eth2"}}) {
+       {std::pair{&pair_link_, "eth2"}, {&lan_, "eth0"}, {&server_net_, "eth1"}}) {
     if (how == How::carrier) net->set_cable(inside, interface, false);
     if (how == How::silent) net->set_forwarding(inside, interface, false);
   }

@@ -50,6 +50,7 @@ class PairLab {
     int priority_lb2 = 100;
     bool preempt = false;
     bool unicast = false;
+    bool foreign_peer = false;  // one of the nodes runs another VRRP: nothing is authenticated
     bool ipv6 = false;
     Duration boot_hold = 500ms;
     // Without one of the daemons its sections stay out of the file (the pair link stays).

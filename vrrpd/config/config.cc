@@ -102,8 +102,20 @@ constexpr std::array kVrrpKeys{
         .type = Type::duration,
         .least = "0",
         .most = "10m",
-        .fallback = "0",
+        .fallback = "10s",
         .help = "silence to observe after carrier before taking part"},
+    Key{.name = "witness", .help = "ADDRESS or tcp ADDRESS:PORT that answers a node with a line"},
+    Key{.name = "witness_interval",
+        .type = Type::duration,
+        .least = "100ms",
+        .most = "1m",
+        .fallback = "1s",
+        .help = "time between two questions to the witness"},
+    Key{.name = "authentication",
+        .type = Type::choice,
+        .fallback = "auto",
+        .choices = "auto|yes|no",
+        .help = "whether unicast advertisements are authenticated with the pair's key"},
     Key{.name = "checksum",
         .type = Type::choice,
         .fallback = "auto",
@@ -164,6 +176,7 @@ class Reader {
 
   Result<DaemonConfig> run() {
     DaemonConfig out{.node = file_.node(), .routers = {}, .scripts = {}};
+    read_the_pair(out);
     for (const Section* section : file_.all("track")) {
       out.scripts.push_back(read_script(*section, complain_));
     }
@@ -183,6 +196,60 @@ class Reader {
   void complain(const Error& error) {
     if (!mistakes_.empty()) mistakes_ += '\n';
     mistakes_ += error.message;
+  }
+
+  /// VRRP works without the key: a missing one costs the second path, not the node.
+  void read_the_pair(DaemonConfig& out) {
+    const auto pair = config::read_pair(file_);
+    if (!pair) return complain(pair.error());
+    if (!*pair) return;
+    const auto key = load_pair_key((*pair)->key_file);
+    if (key) {
+      out.pair = PairConfig{.pair = **pair, .key = *key};
+    } else {
+      out.pair_trouble = key.error().message;
+    }
+    has_key_ = key.has_value();
+  }
+
+  std::optional<WitnessConfig> witness(const Section& section) {
+    std::string text = section.text("witness");
+    if (text.empty()) return std::nullopt;
+    WitnessConfig out{.kind = WitnessConfig::Kind::neighbour,
+                      .target = {},
+                      .interval = section.duration("witness_interval")};
+    if (text.starts_with("tcp ")) {
+      out.kind = WitnessConfig::Kind::tcp;
+      text.erase(0, text.find_first_not_of(' ', 4));
+      if (const auto target = Endpoint::parse(text); target && target->port != 0) {
+        out.target = *target;
+        return out;
+      }
+    } else if (const auto address = IpAddress::parse(text)) {
+      out.target.ip = *address;
+      return out;
+    }
+    complain(section.error("witness", fmt::format("'{}' is none; valid: ADDRESS, or tcp "
+                                                  "ADDRESS:PORT",
+                                                  section.text("witness"))));
+    return std::nullopt;
+  }
+
+  bool authenticated(const Section& section, const RouterConfig& router) {
+    const std::string& choice = section.text("authentication");
+    if (choice == "no") return false;
+    // Without the key there is nothing to sign with; the speaker knows. Whether there was one is
+    // settled when it starts: a key that cannot be read at a reload must not silence a node.
+    if (choice == "auto") return router.peer.has_value();
+    if (!router.peer) {
+      complain(
+          section.error("authentication", "multicast carries none; valid: yes only with peer"));
+    } else if (!has_key_) {
+      complain(section.error("authentication",
+                             "there is no pair key; valid: yes only with a [pair] "
+                             "whose key_file can be read"));
+    }
+    return true;
   }
 
   RouterConfig router(const Section& section) {
@@ -227,6 +294,9 @@ class Reader {
     check_link_local(section, out);
     const std::string& track = section.text("track_lbcore");
     out.track_lbcore = track == "yes" || (track == "auto" && file_.mentions("service"));
+    out.witness = witness(section);
+    out.parameters.witness = out.witness.has_value();
+    out.authenticated = authenticated(section, out);
     out.announcements = static_cast<int>(section.integer("announcements"));
     out.announce_interval = section.duration("announce_interval");
     out.hooks = read_hooks(section, complain_);
@@ -465,6 +535,7 @@ class Reader {
   const config::Config& file_;
   const Complain complain_ = [this](const Error& error) { complain(error); };
   std::string mistakes_;
+  bool has_key_ = false;
 };
 
 Result<DaemonConfig> resolve(const Result<config::Config>& file) {

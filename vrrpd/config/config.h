@@ -11,7 +11,9 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/config/pair_section.h"
 #include "common/config/schema.h"
+#include "common/pair_key.h"
 #include "common/result.h"
 #include "vrrpd/config/programs.h"
 #include "vrrpd/election/fsm.h"
@@ -25,6 +27,25 @@ enum class ChecksumChoice : uint8_t {
   automatic,  // pseudo-header (what keepalived takes) until the peer is heard, then the peer's form
   rfc,
   pseudo_header
+};
+
+/// Something beyond both nodes that answers.
+struct WitnessConfig {
+  enum class Kind : uint8_t { neighbour, tcp };  // ARP or Neighbour Discovery; a connection
+  Kind kind = Kind::neighbour;
+  Endpoint target;  // port 0 for a neighbour
+  Duration interval = 1s;
+
+  [[nodiscard]] std::string to_string() const {
+    return kind == Kind::tcp ? "tcp " + target.to_string() : target.ip.to_string();
+  }
+  friend bool operator==(const WitnessConfig&, const WitnessConfig&) = default;
+};
+
+/// [pair], and its key.
+struct PairConfig {
+  config::Pair pair;
+  PairKey key{};
 };
 
 /// One [vrrp NAME] section.
@@ -41,7 +62,9 @@ struct RouterConfig {
   uint8_t least_ttl = kTtl;
   ChecksumChoice checksum = ChecksumChoice::automatic;
   bool track_lbcore = false;
-  int announcements = 0;  // per takeover
+  std::optional<WitnessConfig> witness;
+  bool authenticated = false;  // unicast advertisements carry a trailer, and are refused without
+  int announcements = 0;       // per takeover
   Duration announce_interval{0};
   HookPrograms hooks;
   std::vector<std::string> track;  // names of [track] sections
@@ -62,6 +85,8 @@ struct RouterConfig {
 
 struct DaemonConfig {
   std::string node;
+  std::optional<PairConfig> pair = {};  // a second heartbeat path
+  std::string pair_trouble = {};        // why there is none although [pair] is there
   std::vector<RouterConfig> routers;
   std::vector<TrackScript> scripts;
 

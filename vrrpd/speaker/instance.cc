@@ -34,8 +34,10 @@ Instance::Instance(Surroundings around, RouterConfig config)
       install_turn_(around_.loop, [this] { on_install_turn(); }),
       link_due_(around_.loop, [this] { on_link(*monitor_); }),
       watcher_(around_.loop.raw()),
-      form_(first_form(config_.checksum)) {
+      form_(first_form(config_.checksum)),
+      look_(around_.loop, [this] { on_look(); }) {
   watcher_.set<Instance, &Instance::on_readable>(this);
+  use_witness();
 }
 
 void Instance::start() {
@@ -65,6 +67,7 @@ void Instance::on_link(const LinkMonitor& monitor) {
     interface_ = Interface{};
   }
   if (const std::string trouble = link_trouble(found); !trouble.empty()) {
+    if (witness_) witness_->stop();
     feed(LinkDown{trouble});
     return;
   }
@@ -75,7 +78,10 @@ void Instance::on_link(const LinkMonitor& monitor) {
     parameters.own_address = own;
     feed(Reconfigured{parameters});
   }
-  if (socket_ || open_socket()) feed(LinkUp{});
+  if (socket_ || open_socket()) {
+    if (witness_) witness_->start(interface_, fsm_.parameters().own_address);
+    feed(LinkUp{});
+  }
   reinstate();
 }
 
@@ -118,6 +124,7 @@ void Instance::on_readable(ev::io&, int) {
 void Instance::on_deadline() {
   // What waits in the socket was said before the deadline: it counts first, should we have been
   // late.
+  if (around_.pair != nullptr) around_.pair->hear_what_waits();
   hear_what_waits();
   if (role() == Role::backup) {
     feed(GroupHolds{around_.group_holds()});
@@ -147,8 +154,11 @@ void Instance::hear(const Datagram& datagram) {
                             .least_ttl = config_.least_ttl,
                             .version = config_.parameters.version,
                             .interval_cs = to_centiseconds(config_.parameters.interval)};
-  const auto received = receive(datagram, admission);
+  const auto plain = authenticated() ? unseal(datagram) : datagram;
+  if (!plain) return refuse(datagram.envelope.source.to_string(), plain.error());
+  const auto received = receive(*plain, admission);
   if (!received) return refuse(datagram.envelope.source.to_string(), received.error());
+  if (authenticated()) window_.take(offered_);
   ++received_;
   if (config_.checksum == ChecksumChoice::automatic) form_ = received->decoded.form;
   check_agreement(*received);
@@ -220,6 +230,7 @@ void Instance::feed(const Event& event) {
     execute(fsm_.step(next, around_.loop.now()));
   }
   stepping_ = false;
+  arm_look();
 }
 
 void Instance::execute(const Actions& actions) {
@@ -233,9 +244,16 @@ void Instance::execute(const Actions& actions) {
 }
 
 Status Instance::execute(const SendAdvertisement& action) {
+  if (action.priority == kResignPriority && !action.to_winner && around_.pair != nullptr) {
+    resigning_ = true;
+    around_.pair->speak();
+    resigning_ = false;
+  }
   if (!socket_) return {};
+  std::vector<uint8_t> message = advertisement(action.priority);
+  if (authenticated()) message = sealed(std::move(message), around_.life.next());
   Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
-                              envelope().destination, advertisement(action.priority));
+                              envelope().destination, message);
   if (sent) {
     ++sent_;
     sends_failed_ = 0;
@@ -270,7 +288,10 @@ Status Instance::execute(const Notify& action) {
           ? fmt::format("stays {} ({})", name(action.to), action.reason)
           : fmt::format("{} -> {} ({})", name(action.from), name(action.to), action.reason);
   around_.log.info(subsystem_, "{}", line);
-  if (action.from != action.to) ++transitions_;
+  if (action.from != action.to) {
+    ++transitions_;
+    if (around_.pair != nullptr) around_.pair->speak();
+  }
   history_.push_back({std::move(line), around_.loop.now()});
   if (history_.size() > kHistoryLines) history_.pop_front();
   if (around_.on_notify && !stopping_) around_.on_notify(action, false);
@@ -308,6 +329,7 @@ void Instance::reconfigure(RouterConfig config) {
   Parameters parameters = config_.parameters;
   parameters.own_address = fsm_.parameters().own_address;
   parameters.priority = tracked_.priority(parameters.priority);
+  if (config_.witness != old.witness) use_witness();
   feed(Reconfigured{parameters});
 
   change_routes(old.routes);

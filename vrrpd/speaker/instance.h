@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,8 +33,11 @@
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/kernel/netlink_route.h"
+#include "vrrpd/pair_path/pair_path.h"
 #include "vrrpd/track/effective_priority.h"
 #include "vrrpd/track/link_debounce.h"
+#include "vrrpd/wire/authentic.h"
+#include "vrrpd/witness/probe.h"
 
 namespace hapair::vrrp {
 
@@ -51,6 +55,9 @@ class Instance {
     std::function<void(const Notify&, bool stop)> on_notify = {};
     std::function<std::string()> group_holds = {};  // why a takeover waits for the router's group
     std::function<void(const std::string& what)> on_peer = {};  // something new of the other router
+    Life& life;                                                 // numbers what is signed
+    std::optional<SigningKeys> keys = {};
+    PairPath* pair = nullptr;  // none without [pair] and its key
   };
 
   Instance(Surroundings around, RouterConfig config);
@@ -81,6 +88,14 @@ class Instance {
   void reconfigure(RouterConfig config);
   /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
   void renew();
+
+  // The pair path and the witness: instance_pair.cc.
+  void on_pair_word(const PairWord& word);
+  void on_pair_silent();
+  void on_peer_resigned(const std::string& node);
+  /// The peer does not hear us on the LAN.
+  void on_peer_asks();
+  void write(RouterWord& out) const;
 
   [[nodiscard]] const RouterConfig& config() const { return config_; }
   [[nodiscard]] Role role() const { return fsm_.role(); }
@@ -119,6 +134,15 @@ class Instance {
   void forget_links();
   [[nodiscard]] std::vector<Prefix> plan_addresses() const;
 
+  // instance_pair.cc.
+  void use_witness();
+  void arm_look();
+  void on_look();
+  void look_around();
+  [[nodiscard]] bool authenticated() const { return config_.authenticated && around_.keys; }
+  [[nodiscard]] tl::expected<Datagram, RefuseReason> unseal(const Datagram& datagram);
+  [[nodiscard]] std::vector<uint8_t> sealed(std::vector<uint8_t> message, const Stamp& stamp) const;
+
   void on_readable(ev::io& watcher, int events);
   void on_deadline();
   void hear(const Datagram& datagram);
@@ -155,6 +179,13 @@ class Instance {
   ChecksumForm form_ = ChecksumForm::pseudo_header;
 
   bool stopping_ = false;
+  std::unique_ptr<WitnessProbe> witness_;
+  Deadline look_;
+  bool asking_ = false;     // an advertisement is missing
+  bool resigning_ = false;  // while the resign is said on the pair path
+  ReplayWindow window_;     // of authenticated advertisements
+  Stamp offered_;           // of the one being looked at
+
   std::deque<Event> pending_;
   bool stepping_ = false;
   int sends_failed_ = 0;  // in a row

@@ -33,7 +33,8 @@ void Instance::write(testament::Router& out) const {
   const Envelope to = envelope();
   put(*out.mutable_source(), to.source);
   put(*out.mutable_destination(), to.destination);
-  const auto resign = advertisement(kResignPriority);
+  auto resign = advertisement(kResignPriority);
+  if (authenticated()) resign = sealed(std::move(resign), around_.life.last_will());
   out.set_resign(resign.data(), resign.size());
 }
 

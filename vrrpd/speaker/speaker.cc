@@ -23,6 +23,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       operating_(operating),
       channel_(channel),
       started_(loop_.now()),
+      life_(first_epoch()),
       links_(
           loop_, log_,
           {.on_change = [this] { on_link_change(); },
@@ -57,6 +58,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
   channel_watcher_.start(channel_.get(), ev::READ);
   scripts_ = std::move(config.scripts);
   demotion_ = Demotion::parse(operating_.demotion.read());
+  open_pair_path(config);
   for (const RouterConfig& router : config.routers) add_router(router);
   remove_leftovers();
   hooks_.plan(scripts_);
@@ -116,7 +118,10 @@ void Speaker::add_router(const RouterConfig& config) {
           .on_role = [this] { tell_role(); },
           .on_notify = notify,
           .group_holds = [this, name = config.name] { return groups_.holds(name); },
-          .on_peer = peer},
+          .on_peer = peer,
+          .life = life_,
+          .keys = keys_,
+          .pair = pair_.get()},
       config);
   instance->on_lbcore(lbcore_.lease());
   Instance& added = *instance;

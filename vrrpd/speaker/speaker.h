@@ -6,6 +6,7 @@
 // for nobody would clean up after it. Called by `guardian` right after fork().
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@
 #include "vrrpd/operate/event_stream.h"
 #include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
+#include "vrrpd/pair_path/pair_path.h"
 #include "vrrpd/speaker/groups.h"
 #include "vrrpd/speaker/instance.h"
 #include "vrrpd/speaker/role_link.h"
@@ -59,6 +61,18 @@ class Speaker {
   void on_request(ControlConnection& from, std::string_view payload);
   void stop(const std::string& reason);
 
+  // The pair path: speaker_pair.cc.
+  static uint64_t first_epoch();
+  void open_pair_path(const DaemonConfig& config);
+  [[nodiscard]] OwnView own_view() const;
+  [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
+  /// Moves the role to the other node, from whichever of the two it is asked. `done` is called
+  /// once, now or later: whether the Active has resigned, or why it has not.
+  void handover(const std::string& router, const std::function<void(const Status&)>& done);
+  Status hand_over(Instance& router, const std::string& reason);
+  Status hand_over_to_peer(uint32_t id);
+  void write(control::PairPath& out) const;
+
   void reload();
   void apply(const Result<DaemonConfig>& loaded);
 
@@ -88,10 +102,6 @@ class Speaker {
   void tell_role();
   [[nodiscard]] std::string status_line() const;
 
-  // Until the pair path speaks: no node knows of the other one's readiness.
-  [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
-  void handover(const std::string& router, const std::function<void(const Status&)>& done);
-
   Logger& log_;
   Options options_;
   std::string node_;
@@ -102,6 +112,9 @@ class Speaker {
   TimePoint started_;
   NetlinkAddress kernel_;
   NetlinkRoute routes_;
+  Life life_;
+  std::optional<SigningKeys> keys_;
+  std::unique_ptr<PairPath> pair_;                              // none without [pair] and its key
   std::map<std::string, std::unique_ptr<Instance>> instances_;  // by name
   Groups groups_{loop_, instances_};
   std::string testament_;

@@ -106,14 +106,6 @@ void Speaker::on_script(const std::string& script, const HookFeed::Verdict& verd
   for (auto& [name, router] : instances_) apply_scripts(*router);
 }
 
-std::string Speaker::why_peer_cannot_take(const std::string&) const {
-  return "nothing is known of the peer without a pair path";
-}
-
-void Speaker::handover(const std::string& router, const std::function<void(const Status&)>& done) {
-  done(fail("{}", why_peer_cannot_take(router)));
-}
-
 /// What the router tracks now, with the verdicts that there are.
 void Speaker::apply_scripts(Instance& router) {
   const std::vector<std::string>& tracked = router.config().track;

@@ -82,6 +82,7 @@ control::Reply Speaker::status() const {
     instance->write(router);
     write_hooks(*instance, router);
   }
+  if (pair_) write(*out.mutable_pair());
   const ServingLease& lease = lbcore_.lease();
   out.set_lbcore_connected(lease.connected());
   out.set_lbcore_serving(lease.serving());

@@ -5,8 +5,12 @@
 
 namespace hapair::vrrp {
 
-ArpFrame gratuitous_arp(ArpOperation operation, const MacAddress& mac, const IpAddress& vip) {
-  constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+namespace {
+
+constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+ArpFrame to_everybody(ArpOperation operation, const MacAddress& mac, const IpAddress& sender,
+                      const MacAddress& target_mac, const IpAddress& target) {
   // EtherType ARP; hardware type Ethernet, protocol IPv4, address lengths 6 and 4, high byte of the
   // operation.
   constexpr std::array<uint8_t, 9> kFixed{0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 6, 4, 0};
@@ -18,11 +22,22 @@ ArpFrame gratuitous_arp(ArpOperation operation, const MacAddress& mac, const IpA
   put(mac);
   put(kFixed);
   *out++ = static_cast<uint8_t>(operation);
-  put(mac);  // sender
-  put(vip.bytes());
-  put(kBroadcast);   // target hardware address: ignored in requests, every station's in replies
-  put(vip.bytes());  // target
+  put(mac);
+  put(sender.bytes());
+  put(target_mac);
+  put(target.bytes());
   return frame;
+}
+
+}  // namespace
+
+ArpFrame gratuitous_arp(ArpOperation operation, const MacAddress& mac, const IpAddress& vip) {
+  // The target's hardware address is ignored in requests and every station's in replies.
+  return to_everybody(operation, mac, vip, kBroadcast, vip);
+}
+
+ArpFrame arp_request(const MacAddress& mac, const IpAddress& sender, const IpAddress& target) {
+  return to_everybody(ArpOperation::request, mac, sender, MacAddress{}, target);
 }
 
 }  // namespace hapair::vrrp

@@ -1,5 +1,5 @@
-// Gratuitous ARP frames (RFC 9568 section 8.1.2): what tells switches and neighbours that a VIP
-// lives here now. Pure; `announce` sends them.
+// ARP frames: the gratuitous ones (RFC 9568 section 8.1.2) tell switches and neighbours that a VIP
+// lives here now, a request asks a witness. Pure; `announcer` and `probe` send them.
 #pragma once
 
 #include <array>
@@ -18,5 +18,8 @@ enum class ArpOperation : uint8_t { request = 1, reply = 2 };
 
 /// `vip` as sender and as target, broadcast. `vip` is IPv4.
 ArpFrame gratuitous_arp(ArpOperation operation, const MacAddress& mac, const IpAddress& vip);
+
+/// Asks everybody who has `target`. Both addresses are IPv4.
+ArpFrame arp_request(const MacAddress& mac, const IpAddress& sender, const IpAddress& target);
 
 }  // namespace hapair::vrrp

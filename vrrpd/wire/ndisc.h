@@ -17,4 +17,9 @@ using NeighbourFrame = std::array<uint8_t, 14 + 40 + 24 + 8>;
 /// is IPv6.
 NeighbourFrame unsolicited_advertisement(const MacAddress& mac, const IpAddress& vip);
 
+/// Asks who has `target`, from `sender` to the target's solicited-node group (RFC 4861
+/// section 4.3). Both addresses are IPv6.
+NeighbourFrame solicitation(const MacAddress& mac, const IpAddress& sender,
+                            const IpAddress& target);
+
 }  // namespace hapair::vrrp

@@ -69,6 +69,10 @@ std::string_view name(RefuseReason reason) {
       return "auth-type";
     case RefuseReason::other_interval:
       return "other-interval";
+    case RefuseReason::authentication:
+      return "authentication";
+    case RefuseReason::replayed:
+      return "replayed";
   }
   return "unknown";
 }

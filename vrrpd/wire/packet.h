@@ -81,8 +81,10 @@ enum class RefuseReason : uint8_t {
   destination,     // multicast where unicast is configured, or the other way round
   auth_type,       // version 2: not "no authentication"
   other_interval,  // version 2: not our own interval
+  authentication,  // unicast between two hapair nodes: no trailer, or one of another key
+  replayed,        // authentic, but heard before or recorded in another life
 };
-inline constexpr size_t kRefuseReasons = 14;
+inline constexpr size_t kRefuseReasons = 16;
 std::string_view name(RefuseReason reason);
 
 /// The wire form, checksummed for `envelope`. At most 255 addresses, all of the envelope's family.

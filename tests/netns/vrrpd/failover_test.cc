@@ -154,6 +154,7 @@ TEST_P(Failover, a_frozen_active_finds_the_other_one_active_and_stays_backup) {
 }
 
 TEST_P(Failover, a_healed_partition_leaves_one_active_that_announces_again) {
+  lab_->pair_link().set_forwarding(lab_->node("lb2").inside, "eth2", false);
   lab_->lan().set_forwarding(lab_->node("lb2").inside, "eth0", false);
   ASSERT_TRUE(eventually(
       2s, [&] { return lab_->holders().size() == 2; }, "both are Active"));

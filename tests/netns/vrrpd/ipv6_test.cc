@@ -110,7 +110,7 @@ TEST_P(SixFailover, stopped_with_sigterm_it_resigns_and_takes_its_addresses_away
   EXPECT_TRUE(lb2_takes_over(stopped, vrrp::skew_time(100, kInterval) + kSlack));
   EXPECT_EQ(shown(lab_->node("lb1").inside, kVip), "");
   EXPECT_EQ(shown(lab_->node("lb1").inside, kLinkLocalVip), "");
-  EXPECT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("resigned)", 1s));
+  EXPECT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("peer lb1 resigned on the pair path", 1s));
 }
 
 TEST_P(SixFailover, a_lost_carrier_releases_the_vips_and_its_return_makes_a_backup) {
@@ -138,6 +138,7 @@ TEST_P(SixFailover, a_returning_node_leaves_the_role_where_it_is) {
 }
 
 TEST_P(SixFailover, a_healed_partition_leaves_one_active) {
+  lab_->pair_link().set_forwarding(lab_->node("lb2").inside, "eth2", false);
   lab_->lan().set_forwarding(lab_->node("lb2").inside, "eth0", false);
   ASSERT_TRUE(eventually(
       2s, [&] { return lab_->holders(kVip).size() == 2; }, "both are Active"));

@@ -71,7 +71,7 @@ TEST_F(Reload, adds_and_removes_whole_routers) {
   const std::string before = lab_->config();
   lab_->write_config(before +
                      "\n[vrrp second]\ninterface = eth1\nvrid = 52\nadvert_interval = 10ms\n"
-                     "addresses = 10.0.1.100/24\n");
+                     "addresses = 10.0.1.100/24\nboot_hold = 0\n");
   ASSERT_TRUE(reloads());
   EXPECT_TRUE(eventually(
       1s, [&] { return has("10.0.1.100"); }, "the second router's VIP"));

@@ -35,7 +35,10 @@ TEST(VrrpConfig, defaults_interoperate) {
   EXPECT_EQ(router.parameters.priority, 100);
   EXPECT_EQ(router.parameters.interval, 1s);
   EXPECT_FALSE(router.parameters.preempt);
-  EXPECT_EQ(router.parameters.boot_hold, 0s);
+  EXPECT_EQ(router.parameters.boot_hold, 10s);
+  EXPECT_FALSE(router.witness);
+  EXPECT_FALSE(router.parameters.witness);
+  EXPECT_FALSE(router.authenticated);
   EXPECT_EQ(router.parameters.sync_wait, 30s);
   EXPECT_EQ(router.addresses.size(), 2U);
   EXPECT_EQ(router.addresses[1].to_string(), "10.0.0.101/24");
@@ -251,6 +254,46 @@ TEST(VrrpConfig, the_same_router_is_name_interface_and_vrid) {
   EXPECT_TRUE(one.same_router(other));
   other.vrid = 52;
   EXPECT_FALSE(one.same_router(other));
+}
+
+TEST(VrrpConfig, a_witness_is_a_neighbour_or_a_connection) {
+  const auto arp = parse_config(with("witness = 10.0.0.254"), "f", "lb1");
+  ASSERT_TRUE(arp) << arp.error().message;
+  EXPECT_EQ(arp->routers[0].witness->kind, WitnessConfig::Kind::neighbour);
+  EXPECT_EQ(arp->routers[0].witness->to_string(), "10.0.0.254");
+  EXPECT_EQ(arp->routers[0].witness->interval, 1s);
+  EXPECT_TRUE(arp->routers[0].parameters.witness);
+  const auto tcp =
+      parse_config(with("witness = tcp 192.0.2.1:53\nwitness_interval = 300ms"), "f", "lb1");
+  ASSERT_TRUE(tcp) << tcp.error().message;
+  EXPECT_EQ(tcp->routers[0].witness->kind, WitnessConfig::Kind::tcp);
+  EXPECT_EQ(tcp->routers[0].witness->to_string(), "tcp 192.0.2.1:53");
+  EXPECT_EQ(tcp->routers[0].witness->interval, 300ms);
+  for (const char* wrong : {"nobody", "tcp 10.0.0.1", "tcp 10.0.0.1:0", "udp 10.0.0.1:53"}) {
+    EXPECT_THAT(mistakes(with(std::string("witness = ") + wrong)),
+                HasSubstr("valid: ADDRESS, or tcp ADDRESS:PORT"))
+        << wrong;
+  }
+}
+
+TEST(VrrpConfig, authentication_is_for_unicast_between_two_nodes_with_a_key) {
+  const auto with_peer = parse_config(with("peer = 10.0.0.2"), "f", "lb1");
+  EXPECT_TRUE(with_peer->routers[0].authenticated);
+  EXPECT_FALSE(parse_config(with("peer = 10.0.0.2\nauthentication = no"), "f", "lb1")
+                   ->routers[0]
+                   .authenticated);
+  EXPECT_THAT(mistakes(with("authentication = yes")), HasSubstr("valid: yes only with peer"));
+  EXPECT_THAT(mistakes(with("peer = 10.0.0.2\nauthentication = yes")),
+              HasSubstr("there is no pair key"));
+}
+
+TEST(VrrpConfig, a_key_that_cannot_be_read_costs_the_pair_path_only) {
+  const std::string pair =
+      "[pair]\naddress@lb1 = 10.255.0.1:7400\naddress@lb2 = 10.255.0.2:7400\nkey_file = /nowhere\n";
+  const auto loaded = parse_config(pair + std::string(kGood), "f", "lb1");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_FALSE(loaded->pair);
+  EXPECT_THAT(loaded->pair_trouble, HasSubstr("pair key /nowhere"));
 }
 
 }  // namespace
