@@ -59,6 +59,58 @@ std::string counters_text(const VrrpRouter& router) {
   return text + "\n";
 }
 
+/// "lb2 on the pair path: heard 5 ms ago, lbcore serves and is in sync"
+std::string pair_text(const control::PairPath& pair) {
+  const std::string heard =
+      pair.received() == 0 ? "never heard" : fmt::format("heard {} ago", age(pair.heard_ms_ago()));
+  std::string text = fmt::format("{} on the pair path: {}{}", pair.peer(), heard,
+                                 pair.alive() || pair.received() == 0 ? "" : ": silent");
+  if (pair.alive()) {
+    text += pair.serving() ? ", lbcore serves" : ", lbcore does not serve";
+    text += pair.in_sync() ? " and is in sync" : " and is not in sync";
+    if (pair.demoted()) text += ", demoted";
+  }
+  text += fmt::format("\n  {} to {}: {} sent, {} received", pair.own_address(), pair.peer_address(),
+                      with_commas(pair.sent()), with_commas(pair.received()));
+  const std::map<std::string, uint64_t> refused(pair.refused().begin(), pair.refused().end());
+  for (const auto& [reason, times] : refused) {
+    text += fmt::format(", {} refused ({})", with_commas(times), reason);
+  }
+  text += '\n';
+  if (!pair.trouble().empty()) text += fmt::format("  cannot send: {}\n", pair.trouble());
+  if (!pair.alive()) return text;
+  for (const control::PeerRouter& router : pair.routers()) {
+    text += fmt::format("  router {} there: {}, priority {}, {} us on the LAN\n", router.name(),
+                        router.state(), router.priority(),
+                        router.hears_us() ? "hears" : "does not hear");
+  }
+  return text;
+}
+
+Json pair_json(const control::PairPath& pair) {
+  Json json{
+      {"peer", pair.peer()},
+      {"own_address", pair.own_address()},
+      {"peer_address", pair.peer_address()},
+      {"alive", pair.alive()},
+      {"heard_ms_ago", pair.heard_ms_ago()},
+      {"serving", pair.serving()},
+      {"in_sync", pair.in_sync()},
+      {"demoted", pair.demoted()},
+      {"sent", pair.sent()},
+      {"received", pair.received()},
+      {"refused", std::map<std::string, uint64_t>(pair.refused().begin(), pair.refused().end())},
+      {"trouble", pair.trouble()}};
+  json["routers"] = Json::array();
+  for (const control::PeerRouter& router : pair.routers()) {
+    json["routers"].push_back(Json{{"name", router.name()},
+                                   {"state", router.state()},
+                                   {"priority", router.priority()},
+                                   {"hears_us", router.hears_us()}});
+  }
+  return json;
+}
+
 std::string tracked_text(const control::Tracked& tracked) {
   const std::string verdict = !tracked.known() ? "no result yet"
                               : tracked.good() ? "good"
@@ -149,6 +201,7 @@ std::string vrrp_text(const control::VrrpStatus& status) {
   std::string text = fmt::format("{}: vrrpd {}, up {}\n", status.node(), status.version(),
                                  age(status.uptime_ms()));
   if (status.has_demotion()) text += demotion_text(status.demotion()) + "\n";
+  if (status.has_pair()) text += pair_text(status.pair());
   for (const VrrpRouter& router : status.routers()) text += "\n" + router_text(router);
   return text;
 }
@@ -163,6 +216,7 @@ std::string vrrp_json(const control::VrrpStatus& status) {
   json["lbcore"] = Json{{"connected", status.lbcore_connected()},
                         {"serving", status.lbcore_serving()},
                         {"reason", status.lbcore_reason()}};
+  json["pair_path"] = status.has_pair() ? pair_json(status.pair()) : Json(nullptr);
   json["routers"] = Json::array();
   for (const VrrpRouter& router : status.routers()) json["routers"].push_back(router_json(router));
   return json_text(json);

@@ -96,6 +96,7 @@ class Speaker {
   void on_script(const std::string& script, const HookFeed::Verdict& verdict);
   void apply_scripts(Instance& router);
   void tell_lbcore();
+  void tell_pair();
   void tell_config(const std::string& what);
 
   void write_testament();
@@ -121,6 +122,7 @@ class Speaker {
   std::vector<TrackScript> scripts_;
   std::optional<Demotion> demotion_;
   std::string told_of_lbcore_;
+  bool told_of_peer_ = false;  // that it is heard on the pair path
   bool stopping_ = false;
 
   std::thread reader_;  // of a configuration that is being reloaded

@@ -87,6 +87,17 @@ void Speaker::tell_lbcore() {
                .reason = std::move(text)});
 }
 
+void Speaker::tell_pair() {
+  if (!pair_ || pair_->peer().alive == told_of_peer_) return;
+  told_of_peer_ = pair_->peer().alive;
+  events_.add({.kind = EventRecord::Kind::peer,
+               .router = {},
+               .from = {},
+               .to = {},
+               .reason = fmt::format("{} is {} on the pair path", pair_->peer().node,
+                                     told_of_peer_ ? "heard" : "silent")});
+}
+
 void Speaker::tell_config(const std::string& what) {
   events_.add(
       {.kind = EventRecord::Kind::config, .router = {}, .from = {}, .to = {}, .reason = what});

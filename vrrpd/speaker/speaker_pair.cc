@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "vrrpd/speaker/speaker.h"
+#include "vrrpd/wire/packet.h"
 
 namespace hapair::vrrp {
 
@@ -46,7 +47,8 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
           .log = log_,
           .own = [this] { return own_view(); },
           .on_word =
-              [with](uint32_t id, const PairWord& word) {
+              [this, with](uint32_t id, const PairWord& word) {
+                tell_pair();
                 with(id, [&](Instance& router) { router.on_pair_word(word); });
               },
           .on_asked =
@@ -57,6 +59,7 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
               },
           .on_silent =
               [this] {
+                tell_pair();
                 for (auto& [name, router] : instances_) router->on_pair_silent();
               },
           .on_epoch = [this] { write_testament(); },
@@ -95,6 +98,9 @@ std::string Speaker::why_peer_cannot_take(const std::string& router) const {
 Status Speaker::hand_over(Instance& router, const std::string& reason) {
   if (router.role() != Role::active) {
     return fail("{} is {} here", router.config().name, name(router.role()));
+  }
+  if (router.config().parameters.priority == kOwnerPriority) {
+    return fail("the owner (priority 255) would take the role right back");
   }
   if (const std::string why = why_peer_cannot_take(router.config().name); !why.empty()) {
     return fail("{}", why);

@@ -109,9 +109,13 @@ TEST_F(Demote, a_file_that_cannot_be_written_is_told) {
 
 TEST_F(Demote, without_knowing_the_peer_it_is_refused) {
   lab_->lose_node("lb2", PairLab::How::silent);
-  EXPECT_TRUE(eventually(
-      10s, [&] { return lab_->pairadm("lb1", {"demote"}).exit.code == 1; },
-      [&] { return lab_->pairadm("lb1", {"demote"}).err; }));
+  ASSERT_TRUE(shows("lb1", "lb2 on the pair path: "));
+  ASSERT_TRUE(shows("lb1", " ago: silent\n"));
+  const Finished done = lab_->pairadm("lb1", {"demote"});
+  EXPECT_EQ(done.exit.code, 1);
+  EXPECT_EQ(done.err,
+            "pairadm: refused: main: lb2 is not heard on the pair path\n"
+            "pairadm: --force insists\n");
   EXPECT_TRUE(lab_->node("lb1").inside.has_address(PairLab::kVip));
 }
 

@@ -71,8 +71,8 @@ TEST_F(Events, a_follower_sees_a_failover_without_a_gap) {
   Process follower = follow("lb2");
   ASSERT_TRUE(follower.wait_for_output("\"sequence\":1,", 5s));
   lab_->lose_node("lb1", PairLab::How::silent);
-  ASSERT_TRUE(lab_->wait_active("", 5s) || true);
   ASSERT_TRUE(follower.wait_for_output("\"from\":\"Backup\",\"to\":\"Active\"", 5s));
+  ASSERT_TRUE(follower.wait_for_output("lb1 is silent on the pair path", 5s));
   lab_->return_node("lb1", PairLab::How::silent);
   ASSERT_TRUE(follower.wait_for_output("\"kind\":\"peer\"", 5s));
   // An operator's word is one as well.
@@ -92,8 +92,8 @@ TEST_F(Events, a_follower_is_told_when_vrrpd_ends) {
   EXPECT_THAT(follower.err(), testing::HasSubstr("vrrpd ended the stream"));
 }
 
-/// One that does not read is cut off, and disturbs nobody.
-TEST_F(Events, a_follower_that_does_not_read_is_cut_off) {
+/// How it is cut off is in unit_vrrpd.
+TEST_F(Events, a_follower_that_does_not_read_disturbs_nobody) {
   Process slow = follow("lb1");
   Process quick = follow("lb1");
   ASSERT_TRUE(slow.wait_for_output("\"sequence\":1,", 5s));
@@ -101,14 +101,12 @@ TEST_F(Events, a_follower_that_does_not_read_is_cut_off) {
   slow.signal(SIGSTOP);
   const std::string reason(200, 'x');
   for (int i = 0; i < 40; ++i) {
-    // Each costs a few hundred bytes; what the socket itself takes comes on top of the bound.
     lab_->pairadm("lb1", {"restore"});
     lab_->pairadm("lb1", {"demote", "--force", "--reason", reason});
   }
   EXPECT_TRUE(eventually(
       5s, [&] { return events_in(quick.out()).size() > 80; }, "the other follower has them all"));
   slow.signal(SIGCONT);
-  EXPECT_TRUE(slow.running());
 }
 
 }  // namespace

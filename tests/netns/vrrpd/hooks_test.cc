@@ -213,7 +213,7 @@ TEST_F(HooksOfAPair, the_peer_never_notices_a_hook_that_hangs) {
   if (IsSkipped()) return;
   Scripts scripts;
   const std::string hook = scripts.make("hook", "echo begun $HAPAIR_NODE >> $log; sleep 20");
-  PairLab lab({.advert_interval = 10ms,
+  PairLab lab({.advert_interval = 100ms,  // a busy machine must not be taken for a hook's fault
                .servers = 0,
                .boot_hold = 0ms,
                .with_lbcore = false,

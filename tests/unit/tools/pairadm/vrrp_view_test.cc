@@ -94,6 +94,41 @@ TEST(VrrpView, an_active_has_a_next_advertisement_and_a_demoted_node_says_so) {
       << text;
 }
 
+TEST(VrrpView, the_peer_as_the_pair_path_knows_it) {
+  control::VrrpStatus status = sample();
+  control::PairPath& pair = *status.mutable_pair();
+  pair.set_peer("lb2");
+  pair.set_own_address("10.255.0.1:7400");
+  pair.set_peer_address("10.255.0.2:7400");
+  pair.set_alive(true);
+  pair.set_heard_ms_ago(5);
+  pair.set_serving(true);
+  pair.set_sent(1000);
+  pair.set_received(999);
+  (*pair.mutable_refused())["replayed"] = 1;
+  control::PeerRouter& router = *pair.add_routers();
+  router.set_name("main");
+  router.set_state("Active");
+  router.set_priority(100);
+  router.set_hears_us(true);
+  EXPECT_NE(vrrp_text(status).find(
+                "\nlb2 on the pair path: heard 5 ms ago, lbcore serves and is not in sync\n"
+                "  10.255.0.1:7400 to 10.255.0.2:7400: 1,000 sent, 999 received, 1 refused "
+                "(replayed)\n"
+                "  router main there: Active, priority 100, hears us on the LAN\n"),
+            std::string::npos)
+      << vrrp_text(status);
+  EXPECT_EQ(nlohmann::json::parse(vrrp_json(status)).at("pair_path").at("serving"), true);
+
+  pair.set_alive(false);
+  pair.set_heard_ms_ago(9'000);
+  pair.set_trouble("send to 10.255.0.2:7400: Network is unreachable");
+  EXPECT_NE(vrrp_text(status).find("\nlb2 on the pair path: heard 9 s ago: silent\n"),
+            std::string::npos)
+      << vrrp_text(status);
+  EXPECT_NE(vrrp_text(status).find("\n  cannot send: send to "), std::string::npos);
+}
+
 TEST(VrrpView, for_programs) {
   const auto json = nlohmann::json::parse(vrrp_json(sample()));
   EXPECT_EQ(json.at("demoted"), nullptr);
