@@ -96,24 +96,30 @@ class ControlServer::Connection : public ControlConnection {
   FrameStream stream_;
 };
 
-ControlServer::ControlServer(EventLoop& loop, Logger& log, std::string path, Handlers handlers)
+ControlServer::ControlServer(EventLoop& loop, Logger& log, std::string path, Handlers handlers,
+                             When when)
     : loop_(loop),
       log_(log),
       path_(std::move(path)),
       handlers_(std::move(handlers)),
       watcher_(loop.raw()) {
-  const auto address = unix_address(path_);
-  if (!address) throw std::runtime_error(address.error().message);
+  watcher_.set<ControlServer, &ControlServer::on_acceptable>(this);
+  if (when == When::later) return;
   // A socket file outlives its process: only one that somebody answers on is in the way.
   if (connect_with(path_, SOCK_NONBLOCK))
     throw std::runtime_error(path_ + ": another process serves this socket");
-  ::unlink(path_.c_str());
+  open();
+}
 
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_) throw_system("create a socket");
+void ControlServer::open() {
+  const auto address = unix_address(path_);
+  if (!address) throw std::runtime_error(address.error().message);
+  ::unlink(path_.c_str());
+  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener) throw_system("create a socket");
   const mode_t old_mask = ::umask(0117);  // 0660 from the first moment on
   const int bound =
-      ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
+      ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   ::umask(old_mask);
   if (bound != 0) throw_system("bind " + path_);
   if (const auto group = control_group()) {
@@ -121,8 +127,8 @@ ControlServer::ControlServer(EventLoop& loop, Logger& log, std::string path, Han
       log_.environment("control", "{}", system_error("give " + path_ + " to group hapair").message);
     }
   }
-  if (::listen(listener_.get(), kBacklog) != 0) throw_system("listen on " + path_);
-  watcher_.set<ControlServer, &ControlServer::on_acceptable>(this);
+  if (::listen(listener.get(), kBacklog) != 0) throw_system("listen on " + path_);
+  listener_ = std::move(listener);
   watcher_.start(listener_.get(), ev::READ);
 }
 

@@ -48,8 +48,14 @@ class ControlServer {
 
   /// Binds `path` (mode 0660, group hapair where it exists), replacing a socket that nobody serves
   /// any more. Throws std::system_error when it cannot, std::runtime_error when another process
-  /// serves it.
-  ControlServer(EventLoop& loop, Logger& log, std::string path, Handlers handlers);
+  /// serves it. `later`: only open() does so.
+  enum class When : uint8_t { now, later };
+  ControlServer(EventLoop& loop, Logger& log, std::string path, Handlers handlers,
+                When when = When::now);
+  /// Binds, replacing a socket whose process the caller knows to be dead or dying. Throws
+  /// std::system_error; may be tried again.
+  void open();
+  [[nodiscard]] bool serves() const { return listener_.valid(); }
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;

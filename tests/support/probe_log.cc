@@ -78,6 +78,18 @@ size_t ProbeLog::answers(TimePoint since) const {
       std::ranges::count_if(answers_, [&](const Answer& answer) { return answer.at >= since; }));
 }
 
+size_t ProbeLog::unanswered(TimePoint since, Duration young) const {
+  const TimePoint until = Clock::now() - young;
+  const std::lock_guard lock(mutex_);
+  std::set<uint64_t> answered;
+  for (const Answer& answer : answers_) answered.insert(answer.probe);
+  size_t out = 0;
+  for (uint64_t probe = 0; probe < sent_.size(); ++probe) {
+    if (sent_[probe] >= since && sent_[probe] < until && !answered.contains(probe)) ++out;
+  }
+  return out;
+}
+
 std::string ProbeLog::last_answer() const {
   const std::lock_guard lock(mutex_);
   return answers_.empty() ? std::string() : answers_.back().who;

@@ -60,6 +60,8 @@ class ProbeLog {
   /// was.
   [[nodiscard]] Duration dual_window(TimePoint since) const;
   [[nodiscard]] size_t answers(TimePoint since) const;
+  /// Probes sent since then that nobody answered; those younger than `young` still may be.
+  [[nodiscard]] size_t unanswered(TimePoint since, Duration young = 200ms) const;
   /// Who gave the last answer; "" before the first.
   [[nodiscard]] std::string last_answer() const;
 

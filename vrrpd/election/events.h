@@ -29,6 +29,16 @@ struct Parameters {
 };
 
 struct Startup {};
+/// Instead of Startup: an earlier speaker of this node died, and this is what it was. Not a change
+/// of state; nobody need notice.
+struct Resumed {
+  bool active = false;  // else Backup
+  std::string reason;
+  TimePoint since;
+  TimePoint last_sent = {};     // of an Active
+  Duration active_interval{0};  // of a Backup
+  bool handed_over = false;     // see Fsm::handed_over()
+};
 struct Shutdown {
   std::string reason;
 };
@@ -75,7 +85,6 @@ struct GroupYields {
   std::string reason;
 };
 struct AddressLost {};  // somebody removed a VIP that we hold
-struct RenewalDue {};   // of the kernel's lease of the VIPs
 struct ActionFailed {
   std::string reason;
 };
@@ -107,9 +116,9 @@ struct Reconfigured {
 };
 
 using Event =
-    std::variant<Startup, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown, ServingRegained,
-                 ServingLost, SyncChanged, FaultChanged, HandOver, TakeBack, GroupHolds,
-                 GroupTakesOver, GroupYields, AddressLost, RenewalDue, ActionFailed, PairWord,
+    std::variant<Startup, Resumed, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown,
+                 ServingRegained, ServingLost, SyncChanged, FaultChanged, HandOver, TakeBack,
+                 GroupHolds, GroupTakesOver, GroupYields, AddressLost, ActionFailed, PairWord,
                  PairSilent, PeerResigned, WitnessAnswered, WitnessFailed, Reconfigured>;
 
 }  // namespace hapair::vrrp

@@ -62,9 +62,13 @@ Duration Fsm::down_interval(Duration active_interval) const {
   return active_down_interval(parameters_.priority, active_interval, parameters_.version);
 }
 
-Duration Fsm::down_interval() const {
+Duration Fsm::active_interval() const {
   const auto* backup = std::get_if<Backup>(&state_);
-  return down_interval(backup != nullptr ? backup->active_interval : parameters_.interval);
+  return backup != nullptr ? backup->active_interval : parameters_.interval;
+}
+
+Duration Fsm::down_interval() const {
+  return down_interval(active_interval());
 }
 
 // --- Events --------------------------------------------------------------------------------------
@@ -160,12 +164,6 @@ void Fsm::on(const AddressLost&) {
   if (active == nullptr || active->listening) return;
   actions_.emplace_back(AddAddresses{});
   actions_.emplace_back(Announce{});
-}
-
-// Beyond the RFC: the kernel drops a VIP that nobody renews.
-void Fsm::on(const RenewalDue&) {
-  const auto* active = std::get_if<Active>(&state_);
-  if (active != nullptr && !active->listening) actions_.emplace_back(AddAddresses{});
 }
 
 // Beyond the RFC: a router that cannot do its work lets the other one do it, and tries again later.

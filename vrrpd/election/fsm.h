@@ -69,10 +69,14 @@ class Fsm {
 
   [[nodiscard]] Role role() const;
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  /// An operator gave the role away: no preemption until the new Active is lost.
+  [[nodiscard]] bool handed_over() const { return handed_over_; }
   [[nodiscard]] TimePoint since() const { return since_; }
   [[nodiscard]] const Parameters& parameters() const { return parameters_; }
   /// When the running timer ends; nothing while Initialize waits for an event.
   [[nodiscard]] std::optional<TimePoint> deadline() const;
+  /// Active_Adver_Interval as it stands.
+  [[nodiscard]] Duration active_interval() const;
   /// Active_Down_Interval as it stands.
   [[nodiscard]] Duration down_interval() const;
 
@@ -96,6 +100,7 @@ class Fsm {
 
  private:
   void on(const Startup&);
+  void on(const Resumed& event);  // fsm_resume.cc
   void on(const Shutdown& event);
   void on(const Heard& event);
   void on(const DeadlinePassed&);
@@ -111,7 +116,6 @@ class Fsm {
   void on(const GroupTakesOver& event);
   void on(const GroupYields& event);
   void on(const AddressLost&);
-  void on(const RenewalDue&);
   void on(const ActionFailed& event);
   void on(const PairWord& event);
   void on(const PairSilent&);
@@ -182,7 +186,7 @@ class Fsm {
   std::optional<Hold> hold_;  // boot_hold, or the pause after a failed action
 
   bool in_sync_ = true;
-  bool handed_over_ = false;  // by an operator: no preemption until the new Active is lost
+  bool handed_over_ = false;
 
   std::optional<PairWord> pair_;  // while the peer is alive on the pair path
   std::optional<TimePoint> witness_answered_;

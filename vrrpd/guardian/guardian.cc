@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <set>
+#include <sstream>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -27,11 +29,7 @@ namespace {
 
 constexpr int kCannotStart = 3;           // exit code of a speaker that the environment refused
 constexpr Duration kStopHooksGrace = 3s;  // after their own time: SIGTERM, SIGKILL, and the log
-constexpr Duration kStopWithin = 3s;     // then the speaker is killed and its testament carried out
-constexpr Duration kLongEnough = 10s;    // a speaker that lived that long is replaced at once
-constexpr Duration kFirstPause = 100ms;  // else after a pause, doubled each time
-constexpr int kDoublings = 6;            // at most 6.4 s
-constexpr size_t kTestamentBytes = size_t{256} << 10;
+constexpr size_t kMessageBytes = size_t{64} << 10;
 
 std::string how_ended(int status) {
   if (WIFSIGNALED(status)) {
@@ -40,23 +38,8 @@ std::string how_ended(int status) {
   return fmt::format("exited with code {}", WEXITSTATUS(status));
 }
 
-AdvSocket open_sender() {
-  auto socket = AdvSocket::open_for_sending(AF_INET);
-  if (!socket) throw std::runtime_error(socket.error().message);
-  return std::move(*socket);
-}
-
-/// Nothing on a machine without IPv6: no router of ours has addresses of it there.
-std::optional<AdvSocket> open_sender_v6() {
-  auto socket = AdvSocket::open_for_sending(AF_INET6);
-  return socket ? std::optional(std::move(*socket)) : std::nullopt;
-}
-
-/// From the speaker, which is this program: always 4 or 16 bytes.
-IpAddress address_of(const std::string& bytes) {
-  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());  // NOLINT: bytes
-  return bytes.size() == 16 ? IpAddress::from_bytes(std::span<const uint8_t, 16>(data, 16))
-                            : IpAddress::from_bytes(std::span<const uint8_t, 4>(data, 4));
+int64_t us(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
 }  // namespace
@@ -72,73 +55,111 @@ Guardian::Guardian(Logger& log, Options options, DaemonConfig config, Operating&
     : log_(log),
       options_(std::move(options)),
       config_(std::move(config)),
+      stop_hooks_take_(config_.stop_hooks_take()),
       operating_(operating),
       runners_(operating.runners),
       signals_(guardian_signals()),
       signal_fd_(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
-      socket_(open_sender()),
-      socket_v6_(open_sender_v6()),
-      buffer_(kTestamentBytes) {
+      estate_(shared_) {
   if (!signal_fd_) throw_system("listen to signals");
-  dying_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!dying_) throw_system("make an event descriptor");
 }
 
 int Guardian::run() {
-  spawn();
+  decide(Begin{});
   while (!exit_code_) {
-    std::optional<TimePoint> until = restart_at_;
-    if (kill_at_ && (!until || *kill_at_ < *until)) until = kill_at_;
+    std::optional<TimePoint> until = watch_.deadline();
     if (const auto due = runners_.due(); due && (!until || *due < *until)) until = due;
     wait(until);
-    const TimePoint now = Clock::now();
-    runners_.look_after(log_, now);
-    if (kill_at_ && now >= *kill_at_) {
-      kill_at_.reset();
-      log_.environment("guardian", "the speaker does not stop: kills it");
-      signal_speaker(SIGKILL);
-    }
-    if (restart_at_ && now >= *restart_at_) {
-      restart_at_.reset();
-      spawn();
-    }
+    if (!exit_code_) decide(TimePassed{});
+    runners_.look_after(log_, Clock::now());
   }
-  const Duration stop_hooks = config_.stop_hooks_take();
-  runners_.finish(stop_hooks > Duration::zero() ? stop_hooks + kStopHooksGrace : stop_hooks);
+  const bool any = stop_hooks_take_ > Duration::zero();
+  runners_.finish(any ? stop_hooks_take_ + kStopHooksGrace : Duration::zero());
   return *exit_code_;
+}
+
+void Guardian::decide(const WatchEvent& event) {
+  for (const WatchAction& action : watch_.step(event, view(), Clock::now())) execute(action);
+}
+
+View Guardian::view() const {
+  const Board& board = shared_.board();
+  return {.alive = board.alive.get(),
+          .in_place = speaker_ && board.in_place.load() == board.life.load(),
+          .fastest = Duration(board.fastest.load())};
+}
+
+void Guardian::execute(const WatchAction& action) {
+  switch (action.verb) {
+    case Verb::spawn:
+      return spawn(action.why);
+    case Verb::terminate:
+      ::kill(speaker_->pid, SIGTERM);
+      return;
+    case Verb::kill:
+      log_.environment("guardian", "the speaker {}: kills it", action.why);
+      ::kill(speaker_->pid, SIGKILL);
+      return;
+    case Verb::bury:
+      return bury(action.why);
+    case Verb::renew:
+      for (const std::string& failure : estate_.renew(Clock::now())) {
+        log_.environment("guardian", "renew the lease: {}", failure);
+      }
+      return;
+    case Verb::exit:
+      exit_code_ = action.code;
+      return;
+  }
+}
+
+void Guardian::bury(const std::string& why) {
+  const TimePoint begin = Clock::now();
+  const Estate::Burial done = estate_.bury();
+  if (done.addresses + done.resigns > 0) {
+    log_.environment("guardian", "{}released {} addresses and resigned {} times in {} us",
+                     why.empty() ? "" : why + ": ", done.addresses, done.resigns,
+                     us(Clock::now() - begin));
+  }
+  for (const std::string& failure : done.failures) log_.environment("guardian", "{}", failure);
 }
 
 // --- The speaker's life --------------------------------------------------------------------------
 
-void Guardian::spawn() {
+void Guardian::spawn(const std::string& why) {
+  Child next;
   std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-    return schedule_restart(system_error("make a channel to the speaker").message);
+  next.dying.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!next.dying || ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+    log_.environment("guardian", "{}", system_error("make a channel to the speaker").message);
+    return decide(SpawnFailed{});
   }
-  UniqueFd ours(pair[0]);
-  UniqueFd theirs(pair[1]);
-  testament_.Clear();
-  lifeline_ = std::make_unique<Lifeline>();
-  watched_ = false;
-  spawned_at_ = Clock::now();
-  const pid_t pid = ::fork();
-  if (pid < 0) return schedule_restart(system_error("start the speaker").message);
-  if (pid == 0) {
-    // Our copy of the guardian's end would hide the guardian's death from us.
-    ours.reset();
-    be_speaker(theirs);
+  next.channel.reset(pair[0]);
+  const UniqueFd theirs(pair[1]);
+  next.lifeline = std::make_unique<Lifeline>();
+  shared_.board().life.fetch_add(1);
+  next.pid = ::fork();
+  if (next.pid < 0) {
+    log_.environment("guardian", "{}", system_error("start the speaker").message);
+    return decide(SpawnFailed{});
   }
-  speaker_ = pid;
-  channel_ = std::move(ours);
+  if (next.pid == 0) be_speaker(next, theirs);
+  speaker_ = std::move(next);
+  if (std::exchange(reload_asked_, false)) ::kill(speaker_->pid, SIGHUP);
+  if (!why.empty()) log_.environment("guardian", "starts another speaker: {}", why);
 }
 
 /// In the child. The guardian's logger has no thread here and is never touched again: _exit runs no
 /// destructors. The channel stays open to the very end: its end is ours.
-void Guardian::be_speaker(const UniqueFd& channel) {
+void Guardian::be_speaker(Child& self, const UniqueFd& channel) {
   ::prctl(PR_SET_NAME, "vrrpd-speaker");
+  // Our copies of the guardian's ends would hide the guardian's death.
+  self.channel.reset();
+  for (Child& child : going_) child.channel.reset();
   signal_fd_.reset();
-  lifeline_->hold();
+  self.lifeline->hold();
   runners_.be_speakers();
+  (void)::send(channel.get(), "H", 1, MSG_NOSIGNAL);
   int code = 0;
   const std::string refused =
       become_realtime();  // before the first thread, which shall be an ordinary one
@@ -146,6 +167,11 @@ void Guardian::be_speaker(const UniqueFd& channel) {
     Logger log("vrrpd");
     try {
       if (!refused.empty() && !ready_) log.environment("speaker", "goes on without {}", refused);
+      // Reloaded since the guardian started. Its file may be broken by now; this text is not.
+      if (const auto text = shared_.config()) {
+        auto reloaded = parse_config(*text, options_.config, options_.node);
+        if (reloaded) config_ = std::move(*reloaded);
+      }
       Speaker speaker(log, options_, config_, channel, shared_, operating_);
       ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // what came meanwhile is taken now
       speaker.run();
@@ -158,110 +184,83 @@ void Guardian::be_speaker(const UniqueFd& channel) {
 }
 
 void Guardian::on_channel() {
-  while (true) {
-    const ssize_t got = ::recv(channel_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  std::array<char, kMessageBytes> buffer;  // NOLINT: filled by recv
+  while (speaker_) {
+    const ssize_t got = ::recv(speaker_->channel.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return on_speaker_gone();
-    testament::Testament next;
-    if (!next.ParseFromArray(buffer_.data(), static_cast<int>(got))) {
-      log_.bug("guardian", "the speaker's testament is not readable");
-      continue;
-    }
-    const bool news = !ready_ || next.status() != testament_.status();
-    testament_ = std::move(next);
-    if (!std::exchange(watched_, true)) {  // it speaks: it holds its lifeline
-      lifeline_->watch([fd = dying_.get()] { ::eventfd_write(fd, 1); });
-    }
-    if (news) notify_supervisor((ready_ ? "STATUS=" : "READY=1\nSTATUS=") + testament_.status());
-    ready_ = true;
+    if (got <= 0) return on_death();
+    on_message({buffer.data(), static_cast<size_t>(got)});
   }
 }
 
-/// Its main thread is dead. What it said last may still wait in the channel.
-void Guardian::on_speaker_dying() {
-  eventfd_t count = 0;
-  if (::eventfd_read(dying_.get(), &count) != 0 || !channel_) return;
-  on_channel();
-  if (channel_) carry_out_testament();
+/// One letter and what belongs to it (speaker.cc): H, it holds its lifeline; P, it is in place; S,
+/// its status; C, it has another configuration.
+void Guardian::on_message(std::string_view message) {
+  const std::string text(message.substr(1));
+  switch (message.front()) {
+    case 'H':
+      speaker_->lifeline->watch([fd = speaker_->dying.get()] { ::eventfd_write(fd, 1); });
+      return;
+    case 'P':
+      if (died_at_ != TimePoint{}) {
+        log_.info("guardian", "the next speaker is in place after {} us",
+                  us(Clock::now() - died_at_));
+      }
+      return;
+    case 'S':
+      notify_supervisor((std::exchange(ready_, true) ? "STATUS=" : "READY=1\nSTATUS=") + text);
+      return;
+    case 'C':
+      return on_config(text);
+    default:
+      log_.bug("guardian", "the speaker says something unknown");
+  }
 }
 
-void Guardian::on_speaker_gone() {
-  carry_out_testament();
-  channel_.reset();
-  kill_at_.reset();
+/// "nanoseconds that stop hooks take", then the users that hooks run as, each on a line.
+void Guardian::on_config(const std::string& text) {
+  std::istringstream lines(text);
+  Duration::rep take = 0;
+  lines >> take;
+  stop_hooks_take_ = Duration(take);
+  std::set<std::string> users;
+  for (std::string user; lines >> user;) users.insert(user);
+  runners_.want(users, &log_);
+}
 
+/// The speaker can do nothing more: its only thread that acts is dead, or the whole process.
+void Guardian::on_death() {
+  ::kill(speaker_->pid, SIGKILL);  // whatever is left of it
+  died_at_ = Clock::now();
+  const View last = view();
+  going_.push_back(std::move(*speaker_));
+  speaker_.reset();
+  for (const WatchAction& action : watch_.step(SpeakerDied{}, last, Clock::now())) execute(action);
+}
+
+/// Nothing is left of a dead speaker.
+void Guardian::on_end(Child& child) {
   int status = 0;
-  signal_speaker(SIGKILL);  // it closed the channel: whatever is left of it must not act on
-  while (::waitpid(speaker_, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
-  speaker_ = -1;
-  lifeline_.reset();
-  eventfd_t told_already = 0;
-  ::eventfd_read(dying_.get(), &told_already);  // or it would be taken for the next speaker's
-  if (stopping_) {
-    exit_code_ = 0;
-    return;
-  }
-  if (!ready_ && WIFEXITED(status) && WEXITSTATUS(status) == kCannotStart) {
-    exit_code_ = 1;  // it has said why; another one would fail alike
-    return;
-  }
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(carried_out_in_);
-  schedule_restart(fmt::format("the speaker {}: released its addresses and resigned in {} us",
-                               how_ended(status), took.count()));
-}
-
-/// The VIPs first: from the resign on, the peer may answer for them.
-void Guardian::carry_out_testament() {
-  if (testament_.routers().empty()) return;
-  const TimePoint begin = Clock::now();
-  std::vector<std::string> failures;
-  for (const testament::Router& router : testament_.routers()) {
-    std::vector<Prefix> addresses;
-    addresses.reserve(static_cast<size_t>(router.addresses_size()));
-    for (const testament::Address& address : router.addresses()) {
-      addresses.push_back(
-          {.ip = address_of(address.ip()), .length = static_cast<int>(address.length())});
-    }
-    for (const std::string& request : router.first()) {
-      if (const Status done = routes_.send(request); !done)
-        failures.push_back(done.error().message);
-    }
-    const Status removed = kernel_.remove(router.interface(), addresses);
-    if (!removed) failures.push_back(removed.error().message);
-  }
-  for (const testament::Router& router : testament_.routers()) {
-    if (!router.active()) continue;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(router.resign().data());  // NOLINT: bytes
-    const IpAddress source = address_of(router.source());
-    const AdvSocket& socket = source.is_v6() && socket_v6_ ? *socket_v6_ : socket_;
-    const Status sent = socket.send(router.interface(), source, address_of(router.destination()),
-                                    {bytes, router.resign().size()});
-    if (!sent) failures.push_back(sent.error().message);
-  }
-  carried_out_in_ = Clock::now() - begin;
-  testament_.Clear();
-  for (const std::string& failure : failures) log_.environment("guardian", "{}", failure);
-}
-
-void Guardian::schedule_restart(const std::string& how_it_ended) {
-  const TimePoint now = Clock::now();
-  quick_deaths_ =
-      now - spawned_at_ >= kLongEnough ? 0 : std::min(quick_deaths_ + 1, kDoublings + 1);
-  const Duration pause =
-      quick_deaths_ == 0 ? Duration::zero() : kFirstPause * (1 << (quick_deaths_ - 1));
-  log_.environment("guardian", "{}; starts another in {} ms", how_it_ended,
-                   std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
-  restart_at_ = now + pause;
+  const bool refused = WIFEXITED(status) && WEXITSTATUS(status) == kCannotStart;
+  const bool as_asked = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (!as_asked) log_.environment("guardian", "the speaker {}", how_ended(status));
+  decide(SpeakerGone{.cannot_start = refused});
 }
 
 // --- Waiting and signals -------------------------------------------------------------------------
 
 void Guardian::wait(std::optional<TimePoint> until) {
-  std::array<pollfd, 3> fds{pollfd{.fd = channel_.get(), .events = POLLIN, .revents = 0},
-                            pollfd{.fd = dying_.get(), .events = POLLIN, .revents = 0},
-                            pollfd{.fd = signal_fd_.get(), .events = POLLIN, .revents = 0}};
+  const auto readable = [](int fd) { return pollfd{.fd = fd, .events = POLLIN, .revents = 0}; };
+  std::vector<pollfd> fds{readable(signal_fd_.get()),
+                          readable(speaker_ ? speaker_->dying.get() : -1),
+                          readable(speaker_ ? speaker_->channel.get() : -1)};
+  const size_t first_going = fds.size();
+  for (const Child& child : going_) {
+    fds.push_back({.fd = child.channel.get(), .events = 0, .revents = 0});  // its end only
+  }
   timespec timeout{};
   if (until) {
     const auto left = std::max<Duration>(*until - Clock::now(), Duration::zero());
@@ -270,9 +269,19 @@ void Guardian::wait(std::optional<TimePoint> until) {
     timeout.tv_nsec = static_cast<long>((left - seconds).count());
   }
   if (::ppoll(fds.data(), fds.size(), until ? &timeout : nullptr, nullptr) <= 0) return;
-  if (fds[0].revents != 0) on_channel();
-  if (fds[1].revents != 0) on_speaker_dying();
-  if (fds[2].revents != 0) on_signal();
+  // Those that were dead already; dying adds to their number.
+  std::vector<Child> ended;
+  for (size_t i = fds.size(); i-- > first_going;) {
+    if ((fds[i].revents & (POLLHUP | POLLERR)) == 0) continue;
+    const auto at = going_.begin() + static_cast<std::ptrdiff_t>(i - first_going);
+    ended.push_back(std::move(*at));
+    going_.erase(at);
+  }
+  const bool dead = fds[1].revents != 0;
+  if (dead || fds[2].revents != 0) on_channel();  // what it said last
+  if (dead && speaker_) on_death();
+  if (fds[0].revents != 0) on_signal();
+  for (Child& child : ended) on_end(child);
 }
 
 void Guardian::on_signal() {
@@ -281,40 +290,22 @@ void Guardian::on_signal() {
     switch (info.ssi_signo) {
       case SIGTERM:
       case SIGINT:
-        if (std::exchange(stopping_, true)) break;
         notify_supervisor("STOPPING=1");
         log_.info("guardian", "stopped by {}", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-        if (speaker_ < 0) {
-          exit_code_ = 0;
-          break;
-        }
-        signal_speaker(SIGTERM);
-        kill_at_ = Clock::now() + kStopWithin;
+        decide(StopAsked{});
         break;
       case SIGHUP:
-        reload();
+        // The speaker reads the file, on a thread of its own, and keeps the text for the next one.
+        if (speaker_) {
+          ::kill(speaker_->pid, SIGHUP);
+        } else {
+          reload_asked_ = true;
+        }
         break;
       default:
         break;  // SIGCHLD: the channel says it earlier
     }
   }
-}
-
-/// The speaker reads the file itself; what is kept here is for the next speaker.
-void Guardian::reload() {
-  auto loaded = load_config(options_.config, options_.node);
-  if (!loaded) {
-    log_.environment("config", "the new configuration is invalid, nothing was changed:\n{}",
-                     loaded.error().message);
-    return;
-  }
-  config_ = std::move(*loaded);
-  runners_.want(config_.hook_users(), &log_);
-  signal_speaker(SIGHUP);
-}
-
-void Guardian::signal_speaker(int signal_number) const {
-  if (speaker_ > 0) ::kill(speaker_, signal_number);
 }
 
 }  // namespace hapair::vrrp

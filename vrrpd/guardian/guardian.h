@@ -1,11 +1,11 @@
-// The parent process: starts the speaker, knows its testament, and carries it out within
-// microseconds should the speaker die, by whatever signal: removes the VIPs, resigns, then starts
-// another one.
+// The parent process: starts the speaker, shares a piece of memory with it, and replaces it within
+// milliseconds should it die or stand still. The VIPs stay meanwhile, and the next speaker goes on
+// as if nothing had happened; only if it cannot, they are taken away and resigned for.
 //
-// Tiny on purpose: one thread that waits in ppoll(), nothing parsed but the speaker's own messages
-// (and the configuration on SIGHUP). Two signs of death: the lifeline, at once, upon which the
-// testament is carried out; and the end of the channel, when nothing is left of the process, upon
-// which the next one is started. Called by `main`.
+// Tiny on purpose: one thread that waits in ppoll() and parses nothing but the speaker's snapshot.
+// What is to be done `watch` decides; `estate` does it to the VIPs. Two signs of death: the
+// lifeline, at once, upon which the next speaker is started; and the end of the channel, when
+// nothing is left of the process and its exit code can be had. Called by `main`.
 #pragma once
 
 #include <csignal>
@@ -20,12 +20,10 @@
 #include "common/log.h"
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
+#include "vrrpd/guardian/estate.h"
 #include "vrrpd/guardian/lifeline.h"
 #include "vrrpd/guardian/shared_state.h"
-#include "vrrpd/guardian/testament.pb.h"
-#include "vrrpd/kernel/adv_socket.h"
-#include "vrrpd/kernel/netlink_address.h"
-#include "vrrpd/kernel/netlink_route.h"
+#include "vrrpd/guardian/watch.h"
 #include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 
@@ -44,45 +42,46 @@ class Guardian {
   int run();
 
  private:
-  void spawn();
-  [[noreturn]] void be_speaker(const UniqueFd& channel);
+  /// A speaker, as long as anything is left of it.
+  struct Child {
+    pid_t pid = -1;
+    UniqueFd channel;
+    UniqueFd dying;  // eventfd: the lifeline's word
+    std::unique_ptr<Lifeline> lifeline;
+  };
+
+  void decide(const WatchEvent& event);
+  void execute(const WatchAction& action);
+  void spawn(const std::string& why);
+  [[noreturn]] void be_speaker(Child& self, const UniqueFd& channel);
+  void bury(const std::string& why);
+  [[nodiscard]] View view() const;
+
   void wait(std::optional<TimePoint> until);
   void on_signal();
   void on_channel();
-  void on_speaker_dying();
-  void on_speaker_gone();
-  void carry_out_testament();
-  void schedule_restart(const std::string& how_it_ended);
-  void reload();
-  void signal_speaker(int signal_number) const;
+  void on_message(std::string_view message);
+  void on_config(const std::string& text);
+  void on_death();
+  void on_end(Child& child);
 
   Logger& log_;
   Options options_;
-  DaemonConfig config_;
+  DaemonConfig config_;  // as it was at the start; the one in force is in the shared memory
+  Duration stop_hooks_take_;
   Operating& operating_;
   Runners& runners_;
   sigset_t signals_;
   UniqueFd signal_fd_;
-  NetlinkAddress kernel_;
-  NetlinkRoute routes_;
-  AdvSocket socket_;
-  std::optional<AdvSocket> socket_v6_;
-  std::vector<char> buffer_;
   SharedState shared_;
+  Estate estate_;
+  Watch watch_;
 
-  pid_t speaker_ = -1;
-  UniqueFd channel_;
-  std::unique_ptr<Lifeline> lifeline_;
-  bool watched_ = false;
-  UniqueFd dying_;  // eventfd: the lifeline's word
-  testament::Testament testament_;
-  TimePoint spawned_at_;
-  Duration carried_out_in_{0};
-  bool ready_ = false;  // a speaker has spoken at least once
-  int quick_deaths_ = 0;
-  std::optional<TimePoint> restart_at_;
-  std::optional<TimePoint> kill_at_;
-  bool stopping_ = false;
+  std::optional<Child> speaker_;
+  std::vector<Child> going_;   // dead, but their last threads may take their time
+  TimePoint died_at_;          // the one before
+  bool ready_ = false;         // a speaker has said what it does at least once
+  bool reload_asked_ = false;  // while there was no speaker
   std::optional<int> exit_code_;
 };
 

@@ -2,11 +2,12 @@
 // the next speaker needs to go on as if nothing had happened, and what the guardian needs to bury
 // it (take the VIPs away, resign).
 //
-// One memfd, made by the guardian and inherited by every speaker. Only the living speaker writes,
-// from its loop's thread; the guardian reads, at any moment. Small things that change at each
-// advertisement are atomics (Board); the rest is a snapshot (testament.proto) in one of two slots,
-// published by its number: who is killed in the middle of writing one leaves the one before it
-// whole. Times are steady-clock nanoseconds: one machine, one boot.
+// One memfd, made by the guardian and inherited by every speaker. Only the living speaker writes:
+// its loop's thread, and the text of the configuration the thread that reads it. The guardian reads
+// at any moment, and empties the snapshot when it has buried what was in it. Small things that
+// change at each advertisement are atomics (Board); the rest is a snapshot (testament.proto) in one
+// of two slots, published by its number: who is killed in the middle of writing one leaves the one
+// before it whole. Times are steady-clock nanoseconds: one machine, one boot.
 #pragma once
 
 #include <array>
@@ -52,10 +53,7 @@ struct Board {
   std::atomic<uint64_t> in_place{0};  // number of the last one that had taken over what was left
   std::atomic<Duration::rep> fastest{0};  // interval of the fastest router that is Active; 0: none
 
-  // Authentication: a respawned speaker goes on with the next number. An epoch is one life of the
-  // guardian; its last sequence is kept for the ready-made resign.
-  std::atomic<uint64_t> epoch{0};
-  std::atomic<uint64_t> next_sequence{0};
+  std::atomic<uint64_t> epoch{0};  // of what is authenticated: the next speaker begins above it
 
   std::array<RouterCell, kMostRouters> cells;  // by testament.Router.cell
 };

@@ -31,6 +31,8 @@ Result<PathSocket> PathSocket::open(const Endpoint& own, const Endpoint& peer) {
            : set(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, int{1}))) {
     return fail_system("prepare the socket of the pair path");
   }
+  // The socket of a speaker that has just died may live as long as its last thread.
+  set(fd.get(), SOL_SOCKET, SO_REUSEADDR, int{1});
   // Niceties.
   if (v4) {
     set(fd.get(), IPPROTO_IP, IP_TOS, kTrafficClass);

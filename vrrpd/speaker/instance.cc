@@ -82,6 +82,7 @@ void Instance::on_link(const LinkMonitor& monitor) {
     if (witness_) witness_->start(interface_, fsm_.parameters().own_address);
     feed(LinkUp{});
   }
+  if (std::exchange(resumed_, false) && installed_ != plan_addresses()) change_addresses();
   reinstate();
 }
 
@@ -159,7 +160,7 @@ void Instance::hear(const Datagram& datagram) {
   const auto received = receive(*plain, admission);
   if (!received) return refuse(datagram.envelope.source.to_string(), received.error());
   if (authenticated()) window_.take(offered_);
-  ++received_;
+  around_.cell.received.fetch_add(1, std::memory_order_relaxed);
   if (config_.checksum == ChecksumChoice::automatic) form_ = received->decoded.form;
   check_agreement(*received);
   const Heard heard{.sender = received->source,
@@ -255,7 +256,8 @@ Status Instance::execute(const SendAdvertisement& action) {
   Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
                               envelope().destination, message);
   if (sent) {
-    ++sent_;
+    around_.cell.sent.fetch_add(1, std::memory_order_relaxed);
+    if (action.priority != kResignPriority) around_.cell.last_sent.set(around_.loop.now());
     sends_failed_ = 0;
     return {};
   }
@@ -282,7 +284,6 @@ Status Instance::execute(const DisarmDeadline&) {
 }
 
 Status Instance::execute(const Notify& action) {
-  around_.on_testament();
   std::string line =
       action.from == action.to
           ? fmt::format("stays {} ({})", name(action.to), action.reason)
@@ -294,6 +295,7 @@ Status Instance::execute(const Notify& action) {
   }
   history_.push_back({std::move(line), around_.loop.now()});
   if (history_.size() > kHistoryLines) history_.pop_front();
+  around_.on_testament();
   if (around_.on_notify && !stopping_) around_.on_notify(action, false);
   around_.on_role();
   return {};

@@ -26,6 +26,7 @@
 #include "vrrpd/config/config.h"
 #include "vrrpd/election/fsm.h"
 #include "vrrpd/election/serving_lease.h"
+#include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/guardian/testament.pb.h"
 #include "vrrpd/holding/install_plan.h"
 #include "vrrpd/kernel/adv_socket.h"
@@ -48,6 +49,8 @@ class Instance {
     Logger& log;
     NetlinkAddress& kernel;
     NetlinkRoute& routes;
+    RouterCell& cell;  // in the memory shared with the guardian
+    uint32_t cell_number = 0;
     std::function<void()>
         on_testament;               // called before addresses are added and after a change of role
     std::function<void()> on_role;  // role, reason or addresses changed
@@ -65,6 +68,9 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   void start();
+  /// Instead of start(): goes on where an earlier speaker stopped, Active or Backup. False when
+  /// that cannot be; then start().
+  [[nodiscard]] bool resume(const testament::Router& left);
   /// Releases and resigns when Active.
   void stop(const std::string& reason);
   void on_link(const LinkMonitor& monitor);
@@ -86,8 +92,6 @@ class Instance {
   void hear_what_waits();
   /// `config` must be the same router. The VIPs that stay are not touched.
   void reconfigure(RouterConfig config);
-  /// Renews the kernel's lease of the VIPs; call every kAddressRenewal.
-  void renew();
 
   // The pair path and the witness: instance_pair.cc.
   void on_pair_word(const PairWord& word);
@@ -101,6 +105,10 @@ class Instance {
   [[nodiscard]] Role role() const { return fsm_.role(); }
   [[nodiscard]] const Fsm& fsm() const { return fsm_; }
   [[nodiscard]] bool leaving() const { return stopping_; }  // told to stop
+  /// Active, or with VIPs on the interface still.
+  [[nodiscard]] bool holds() const { return role() == Role::active || !installed_.empty(); }
+  [[nodiscard]] uint32_t cell_number() const { return around_.cell_number; }
+  [[nodiscard]] const std::vector<Prefix>& installed() const { return installed_; }
   void write(testament::Router& out) const;
   void write(role::Router& out) const;
   void write(control::VrrpRouter& out) const;
@@ -175,6 +183,7 @@ class Instance {
   std::optional<AdvSocket> socket_;
   ev::io watcher_;
   std::vector<Prefix> installed_;  // or about to be
+  bool resumed_ = false;           // by an earlier speaker, perhaps of another configuration
   InstallPlan install_;
   ChecksumForm form_ = ChecksumForm::pseudo_header;
 
@@ -191,8 +200,6 @@ class Instance {
   int sends_failed_ = 0;  // in a row
 
   // For people.
-  uint64_t sent_ = 0;
-  uint64_t received_ = 0;
   uint64_t transitions_ = 0;
   std::array<uint64_t, kRefuseReasons> refused_{};
   struct Past {

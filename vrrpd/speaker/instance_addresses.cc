@@ -25,6 +25,7 @@ std::vector<IpAddress> ips_of(std::span<const Prefix> addresses) {
 Status Instance::execute(const AddAddresses&) {
   if (installed_.empty()) installed_ = plan_addresses();
   around_.on_testament();
+  around_.cell.holds.store(true);
   install_.begin(installed_);
   return install_some();
 }
@@ -64,6 +65,9 @@ Status Instance::execute(const RemoveAddresses&) {
   announcer_.stop();
   install_turn_.disarm();
   install_.cancel();
+  // Neither renewed nor resumed from here on.
+  around_.cell.holds.store(false);
+  around_.on_testament();
   remove_routes(config_.routes);
   const Status removed = around_.kernel.remove(interface_.index, installed_);
   // Not a reason to stay: without renewal the kernel drops them within the lease.
@@ -113,10 +117,6 @@ std::vector<Prefix> Instance::plan_addresses() const {
   return out;
 }
 
-void Instance::renew() {
-  feed(RenewalDue{});
-}
-
 /// After a reload: what is gone goes, what is new comes, what stays is not touched.
 void Instance::change_addresses() {
   if (role() != Role::active) return;
@@ -125,6 +125,7 @@ void Instance::change_addresses() {
   std::copy_if(before.begin(), before.end(), std::back_inserter(gone), [&](const Prefix& vip) {
     return std::find(installed_.begin(), installed_.end(), vip) == installed_.end();
   });
+  around_.on_testament();  // what goes is not renewed
   const Status removed = around_.kernel.remove(interface_.index, gone);
   if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
   feed(AddressLost{});  // adds what is new, announces

@@ -1,5 +1,4 @@
-// What an instance tells others: its testament to the guardian, its role to lbcore, its state to
-// pairadm.
+// What an instance tells others: its role to lbcore, its state to pairadm.
 #include <algorithm>
 #include <string>
 
@@ -10,33 +9,6 @@
 #include "vrrpd/wire/packet.h"
 
 namespace hapair::vrrp {
-
-namespace {
-
-void put(std::string& out, const IpAddress& ip) {
-  out.assign(ip.bytes().begin(), ip.bytes().end());
-}
-
-}  // namespace
-
-void Instance::write(testament::Router& out) const {
-  out.set_name(config_.name);
-  out.set_interface(interface_.index);
-  for (const Prefix& vip : installed_) {
-    auto& address = *out.add_addresses();
-    put(*address.mutable_ip(), vip.ip);
-    address.set_length(static_cast<uint32_t>(vip.length));
-  }
-  out.set_active(role() == Role::active);
-  if (!out.active()) return;
-  for (const VirtualRoute& route : config_.routes) out.add_first(NetlinkRoute::removal(route));
-  const Envelope to = envelope();
-  put(*out.mutable_source(), to.source);
-  put(*out.mutable_destination(), to.destination);
-  auto resign = advertisement(kResignPriority);
-  if (authenticated()) resign = sealed(std::move(resign), around_.life.last_will());
-  out.set_resign(resign.data(), resign.size());
-}
 
 std::string Instance::about_peer() const {
   const auto& heard = fsm_.last_heard();
@@ -80,8 +52,8 @@ void Instance::write(control::VrrpRouter& out) const {
   write(*out.mutable_router());
   write_operating(out);
   out.set_transitions(transitions_);
-  out.set_sent(sent_);
-  out.set_received(received_);
+  out.set_sent(around_.cell.sent.load(std::memory_order_relaxed));
+  out.set_received(around_.cell.received.load(std::memory_order_relaxed));
   for (size_t i = 0; i < refused_.size(); ++i) {
     if (refused_[i] == 0) continue;
     (*out.mutable_refused())[std::string(name(static_cast<RefuseReason>(i)))] = refused_[i];

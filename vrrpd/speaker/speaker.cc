@@ -4,15 +4,25 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "vrrpd/guardian/testament.pb.h"
+#include "common/config/ini_reader.h"
 
 namespace hapair::vrrp {
+
+namespace {
+
+constexpr Duration kTick = 500ms;
+// For lbcore to say a word to a speaker that goes on for a dead one: as long as its own lease would
+// have been believed.
+constexpr Duration kLbcoreGrace = 500ms;
+
+}  // namespace
 
 Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
                  SharedState& shared, Operating& operating)
@@ -23,7 +33,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       operating_(operating),
       channel_(channel),
       started_(loop_.now()),
-      life_(first_epoch()),
+      life_(first_epoch(shared.board())),
       links_(
           loop_, log_,
           {.on_change = [this] { on_link_change(); },
@@ -43,10 +53,12 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
                {.on_open = {},
                 .on_message = [this](ControlConnection& from,
                                      std::string_view payload) { on_request(from, payload); },
-                .on_close = [this](ControlConnection& gone) { events_.forget(gone.id()); }}),
+                .on_close = [this](ControlConnection& gone) { events_.forget(gone.id()); }},
+               ControlServer::When::later),
       events_(control_),
       keeper_(loop_, options_.state_dir),
-      renewal_(loop_, kAddressRenewal, [this] { on_tick(); }),
+      tick_(loop_, kTick, [this] { on_tick(); }),
+      lbcore_grace_(loop_, [this] { on_lbcore_change(); }),
       terminate_(loop_, SIGTERM, [this] { stop("stopped by SIGTERM"); }),
       interrupt_(loop_, SIGINT, [this] { stop("stopped by SIGINT"); }),
       hang_up_(loop_, SIGHUP, [this] { reload(); }),
@@ -59,9 +71,29 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
   scripts_ = std::move(config.scripts);
   demotion_ = Demotion::parse(operating_.demotion.read());
   open_pair_path(config);
-  for (const RouterConfig& router : config.routers) add_router(router);
+  // First of all: the VIPs of the speaker before us are waiting.
+  testament::Testament left;
+  if (const auto text = shared_.snapshot()) left.ParseFromString(*text);
+  for (const RouterConfig& router : config.routers) add_router(router, left);
+  publish();
+  shared_.board().alive.set(Clock::now());
+  shared_.board().in_place.store(shared_.board().life.load());
+  tell_guardian("P");
+  open_control();
+  if (lbcore_grace_.armed()) tell_role();
   remove_leftovers();
   hooks_.plan(scripts_);
+}
+
+/// Whoever served the socket before us holds no lock on the run directory any more: it is dying. A
+/// speaker that goes on does so without the socket, and tries again: VIPs are worth more.
+void Speaker::open_control() {
+  try {
+    control_.open();
+  } catch (const std::exception& error) {
+    if (shared_.board().life == 1 && !links_.synced()) throw;
+    if (control_lines_.allow(loop_.now())) log_.environment("control", "{}", error.what());
+  }
 }
 
 Speaker::~Speaker() {
@@ -75,7 +107,11 @@ void Speaker::run() {
 /// VIPs that an earlier life left, even one with another configuration: marked as ours, on an
 /// interface of ours.
 void Speaker::remove_leftovers() {
-  const auto routes = routes_.remove_marked();
+  // Those of a router that goes on are in use; it has added what it misses.
+  const bool goes_on = std::any_of(instances_.begin(), instances_.end(), [](const auto& item) {
+    return item.second->role() == Role::active;
+  });
+  const auto routes = goes_on ? Result<int>(0) : routes_.remove_marked();
   if (!routes) log_.environment("routes", "{}", routes.error().message);
   if (routes && *routes > 0) {
     log_.info("routes", "removed {}, left by an earlier life", *routes);
@@ -92,14 +128,29 @@ void Speaker::remove_leftovers() {
           ::if_nametoindex(router.interface.c_str()) == static_cast<unsigned>(found.interface);
       return ours_by_name || router.is_vip(found.prefix.ip);
     });
-    if (!found.marked || !ours) continue;
+    const bool in_use = std::any_of(instances_.begin(), instances_.end(), [&](const auto& item) {
+      const std::vector<Prefix>& installed = item.second->installed();
+      return std::find(installed.begin(), installed.end(), found.prefix) != installed.end();
+    });
+    if (!found.marked || !ours || in_use) continue;
     const Status removed = kernel_.remove(found.interface, std::array{found.prefix});
     log_.info("addresses", "removed {}, left by an earlier life{}", found.prefix.to_string(),
               removed ? "" : ": " + removed.error().message);
   }
 }
 
-void Speaker::add_router(const RouterConfig& config) {
+/// Goes on where `left` says that an earlier speaker stopped.
+void Speaker::add_router(const RouterConfig& config, const testament::Testament& left) {
+  const auto before =
+      std::find_if(left.routers().begin(), left.routers().end(), [&](const auto& r) {
+        return r.name() == config.name && r.has_life() && r.cell() < kMostRouters;
+      });
+  const bool goes_on = before != left.routers().end();
+  const auto cell = goes_on ? std::optional(before->cell()) : free_cell(left);
+  if (!cell) {
+    log_.environment("vrrp " + config.name, "not served: {} routers is the most", kMostRouters);
+    return;
+  }
   const auto notify = [this, name = config.name](const Notify& what, bool stop) {
     const auto at = instances_.find(name);
     if (at != instances_.end()) on_notify(*at->second, what, stop);
@@ -114,7 +165,9 @@ void Speaker::add_router(const RouterConfig& config) {
           .log = log_,
           .kernel = kernel_,
           .routes = routes_,
-          .on_testament = [this] { write_testament(); },
+          .cell = shared_.board().cells.at(*cell),
+          .cell_number = *cell,
+          .on_testament = [this] { publish(); },
           .on_role = [this] { tell_role(); },
           .on_notify = notify,
           .group_holds = [this, name = config.name] { return groups_.holds(name); },
@@ -123,18 +176,39 @@ void Speaker::add_router(const RouterConfig& config) {
           .keys = keys_,
           .pair = pair_.get()},
       config);
-  instance->on_lbcore(lbcore_.lease());
   Instance& added = *instance;
   instances_[config.name] = std::move(instance);
+  if (goes_on && added.resume(*before)) {
+    if (!lbcore_grace_.armed()) lbcore_grace_.arm(loop_.now() + kLbcoreGrace);
+    apply_scripts(added);
+    if (demotion_) added.on_demotion(demotion_->why());
+    return;
+  }
+  RouterCell& fresh = shared_.board().cells.at(*cell);
+  fresh.holds = false;
+  fresh.sent = 0;
+  fresh.received = 0;
+  show_lbcore(added);
   apply_scripts(added);
   if (demotion_) added.on_demotion(demotion_->why());
   added.start();
   if (links_.synced()) added.on_link(links_);
 }
 
+/// The lowest that no router has, nor one that is still to go on.
+std::optional<uint32_t> Speaker::free_cell(const testament::Testament& left) const {
+  std::set<uint32_t> taken;
+  for (const auto& [name, instance] : instances_) taken.insert(instance->cell_number());
+  for (const testament::Router& router : left.routers()) taken.insert(router.cell());
+  for (uint32_t cell = 0; cell < kMostRouters; ++cell) {
+    if (!taken.contains(cell)) return cell;
+  }
+  return std::nullopt;
+}
+
 void Speaker::on_link_change() {
   for (auto& [name, instance] : instances_) instance->on_link(links_);
-  write_testament();
+  publish();
 }
 
 void Speaker::on_address_removed(int interface, const IpAddress& ip) {
@@ -143,7 +217,13 @@ void Speaker::on_address_removed(int interface, const IpAddress& ip) {
 
 void Speaker::on_lbcore_change() {
   tell_lbcore();
-  for (auto& [name, instance] : instances_) instance->on_lbcore(lbcore_.lease());
+  for (auto& [name, instance] : instances_) show_lbcore(*instance);
+}
+
+/// Not heard yet, lbcore is what it was for the speaker before us.
+void Speaker::show_lbcore(Instance& instance) const {
+  if (lbcore_grace_.armed() && !lbcore_.lease().connected()) return;
+  instance.on_lbcore(lbcore_.lease());
 }
 
 void Speaker::on_channel(ev::io&, int) {
@@ -161,14 +241,14 @@ void Speaker::on_turn(ev::prepare&, int) {
 
 void Speaker::on_tick() {
   for (auto& [name, instance] : instances_) {
-    instance->renew();
     // A socket that could not be opened is tried again.
     if (links_.synced() && instance->role() == Role::initialize) instance->on_link(links_);
   }
   hooks_.tick();
   groups_.reunite();
-  write_testament();  // the channel may have been full
-  tell_role();        // who was heard, and when, changes without a transition
+  if (!control_.serves()) open_control();
+  publish();
+  tell_role();  // who was heard, and when, changes without a transition
 }
 
 void Speaker::stop(const std::string& reason) {
@@ -187,8 +267,19 @@ void Speaker::reload() {
   reading_ = true;
   if (reader_.joinable()) reader_.join();
   reader_ = std::thread([this, path = options_.config, node = node_] {
-    loop_.post([this, loaded = load_config(path, node)] { apply(loaded); });
+    loop_.post([this, loaded = read(path, node)] { apply(loaded); });
   });
+}
+
+/// Not on the loop's thread. What is valid is kept for the next speaker, whatever becomes of the
+/// file.
+Result<DaemonConfig> Speaker::read(const std::string& path, const std::string& node) {
+  const auto text = config::read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  auto loaded = parse_config(*text, path, node);
+  if (!loaded) return loaded;
+  if (const Status kept = shared_.keep_config(*text); !kept) return tl::unexpected(kept.error());
+  return loaded;
 }
 
 void Speaker::apply(const Result<DaemonConfig>& loaded) {
@@ -212,6 +303,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
     return true;
   });
   scripts_ = loaded->scripts;
+  tell_guardian(*loaded);
   hooks_.plan(scripts_);
   for (const RouterConfig& router : loaded->routers) {
     const auto at = instances_.find(router.name);
@@ -219,29 +311,57 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
       add_router(router);
     } else {
       at->second->reconfigure(router);
-      at->second->on_lbcore(lbcore_.lease());
+      show_lbcore(*at->second);
       apply_scripts(*at->second);
     }
   }
   groups_.settle();
   log_.info("config", "reloaded");
   tell_config("reloaded");
-  write_testament();
+  publish();
   tell_role();
 }
 
 // --- What others know ----------------------------------------------------------------------------
 
-void Speaker::write_testament() {
-  if (!links_.synced()) return;  // the first one says that we are ready
+/// For the guardian and the next speaker; whole, and only when something changed.
+void Speaker::publish() {
   testament::Testament out;
-  for (const auto& [name, instance] : instances_) instance->write(*out.add_routers());
-  out.set_status(status_line());
+  Duration fastest{0};
+  for (const auto& [name, instance] : instances_) {
+    instance->write(*out.add_routers());
+    if (!instance->holds()) continue;
+    const Duration interval = instance->config().parameters.interval;
+    if (fastest == Duration::zero() || interval < fastest) fastest = interval;
+  }
   std::string text = out.SerializeAsString();
-  if (text == testament_) return;
-  // Full only when the guardian does not read; the next tick tries again.
-  if (::send(channel_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
-  testament_ = std::move(text);
+  if (text != published_) {
+    const Status done = shared_.publish(text);
+    if (!done) log_.environment("guardian", "{}", done.error().message);
+    published_ = std::move(text);
+  }
+  // A Backup may have had nothing to do for longer than an Active may be silent.
+  shared_.board().alive.set(Clock::now());
+  shared_.board().fastest.store(fastest.count());
+  shared_.board().epoch.store(life_.epoch());
+  if (!links_.synced()) return;  // the first status says that we are ready
+  if (std::string status = status_line(); status != told_) {
+    tell_guardian("S" + status);
+    told_ = std::move(status);
+  }
+}
+
+/// See Guardian::on_message(). Lost only when the guardian does not read.
+void Speaker::tell_guardian(std::string_view message) {
+  (void)::send(channel_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/// What it needs to know of a configuration that it does not read itself: the hooks' processes are
+/// its children.
+void Speaker::tell_guardian(const DaemonConfig& config) {
+  std::string message = fmt::format("C{}", config.stop_hooks_take().count());
+  for (const std::string& user : config.hook_users()) message += "\n" + user;
+  tell_guardian(message);
 }
 
 std::string Speaker::status_line() const {

@@ -21,6 +21,7 @@
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/shared_state.h"
+#include "vrrpd/guardian/testament.pb.h"
 #include "vrrpd/hooks/hook_feed.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/kernel/netlink_address.h"
@@ -50,8 +51,11 @@ class Speaker {
   void run();  // until told to stop; afterwards no VIP is left
 
  private:
+  void open_control();
   void remove_leftovers();
-  void add_router(const RouterConfig& config);
+  [[nodiscard]] std::optional<uint32_t> free_cell(const testament::Testament& left) const;
+  void show_lbcore(Instance& instance) const;
+  void add_router(const RouterConfig& config, const testament::Testament& left = {});
   void on_link_change();
   void on_address_removed(int interface, const IpAddress& ip);
   void on_lbcore_change();
@@ -62,7 +66,7 @@ class Speaker {
   void stop(const std::string& reason);
 
   // The pair path: speaker_pair.cc.
-  static uint64_t first_epoch();
+  static uint64_t first_epoch(const Board& board);
   void open_pair_path(const DaemonConfig& config);
   [[nodiscard]] OwnView own_view() const;
   [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
@@ -74,6 +78,7 @@ class Speaker {
   void write(control::PairPath& out) const;
 
   void reload();
+  Result<DaemonConfig> read(const std::string& path, const std::string& node);
   void apply(const Result<DaemonConfig>& loaded);
 
   // What pairadm asks: speaker_requests.cc.
@@ -99,7 +104,9 @@ class Speaker {
   void tell_pair();
   void tell_config(const std::string& what);
 
-  void write_testament();
+  void publish();
+  void tell_guardian(std::string_view message);
+  void tell_guardian(const DaemonConfig& config);
   void tell_role();
   [[nodiscard]] std::string status_line() const;
 
@@ -118,7 +125,8 @@ class Speaker {
   std::unique_ptr<PairPath> pair_;                              // none without [pair] and its key
   std::map<std::string, std::unique_ptr<Instance>> instances_;  // by name
   Groups groups_{loop_, instances_};
-  std::string testament_;
+  std::string published_;
+  std::string told_;  // the last status that the guardian has
   std::vector<TrackScript> scripts_;
   std::optional<Demotion> demotion_;
   std::string told_of_lbcore_;
@@ -134,9 +142,11 @@ class Speaker {
   RoleLink lbcore_;
   HookFeed hooks_;
   ControlServer control_;
+  RateLimit control_lines_{1, 60s};
   EventStream events_;
   DemotionKeeper keeper_;
-  Ticker renewal_;
+  Ticker tick_;
+  Deadline lbcore_grace_;  // until lbcore had time to speak to a speaker that goes on
   SignalWatcher terminate_;
   SignalWatcher interrupt_;
   SignalWatcher hang_up_;

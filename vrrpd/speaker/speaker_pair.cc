@@ -24,8 +24,9 @@ uint64_t wall_clock_us() {
 
 }  // namespace
 
-uint64_t Speaker::first_epoch() {
-  return wall_clock_us();
+/// Above that of the speaker before us, even if the clock was set back meanwhile.
+uint64_t Speaker::first_epoch(const Board& board) {
+  return std::max(wall_clock_us(), board.epoch.load() + 1);
 }
 
 void Speaker::open_pair_path(const DaemonConfig& config) {
@@ -62,7 +63,7 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
                 tell_pair();
                 for (auto& [name, router] : instances_) router->on_pair_silent();
               },
-          .on_epoch = [this] { write_testament(); },
+          .on_epoch = [this] { publish(); },
           .on_handover = [this](uint32_t id) { return hand_over_to_peer(id); }},
       *config.pair, life_);
 }

@@ -43,7 +43,6 @@ void restart_lbcore(PairLab& lab, const std::string& node) {
 void restart_vrrpd(PairLab& lab, const std::string& node) {
   lab.start_vrrpd(node);
 }
-void nothing(PairLab&, const std::string&) {}
 
 void lose(PairLab& lab, const std::string& node) {
   lab.lose_node(node, PairLab::How::carrier);
@@ -56,11 +55,6 @@ const Blow kBlows[] = {
     {"KillLbcore",
      [](PairLab& lab, const std::string& node) { lab.node(node).lbcore->signal(SIGKILL); },
      restart_lbcore, 0ms},
-    {"KillSpeaker",
-     [](PairLab& lab, const std::string& node) {
-       for (const pid_t child : lab.node(node).vrrpd->children()) ::kill(child, SIGKILL);
-     },
-     nothing, 0ms},
     {"KillGuardian",
      [](PairLab& lab, const std::string& node) { lab.node(node).vrrpd->signal(SIGKILL); },
      restart_vrrpd, 0ms},
@@ -168,6 +162,25 @@ TEST_P(PairFailover, KeepsEverySessionThereAndBack) {
 
 INSTANTIATE_TEST_SUITE_P(Blows, PairFailover, ::testing::ValuesIn(kBlows),
                          [](const auto& instance) { return instance.param.name; });
+
+using KilledSpeaker = LoadedPair;
+
+// Another speaker goes on: nothing moves, nothing is lost.
+TEST_F(KilledSpeaker, IsNoticedByNobody) {
+  load_->mark();
+  const TimePoint begin = Clock::now();
+  for (const pid_t child : lab_->node("lb1").vrrpd->children()) ::kill(child, SIGKILL);
+  ASSERT_TRUE(lab_->node("lb1").vrrpd->wait_for_output("the next speaker is in place", 5s));
+  EXPECT_TRUE(holds_for(
+      1s, [&] { return lab_->active_node() == "lb1"; }, "lb1 keeps the VIP"));
+  ASSERT_TRUE(load_->wait_all(15s));
+  const auto report = load_->report();
+  EXPECT_EQ(report.failed, 0U);
+  EXPECT_EQ(report.kept, kSessions);
+  EXPECT_EQ(report.changed, 0U);
+  EXPECT_EQ(arp_->log().dual_window(begin), Duration::zero());
+  EXPECT_TRUE(wait_well());
+}
 
 using SplitPair = LoadedPair;
 

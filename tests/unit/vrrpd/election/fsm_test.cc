@@ -147,7 +147,6 @@ TEST(Initialize, the_other_events_do_nothing) {
   EXPECT_THAT(fsm.step(DeadlinePassed{}, kStart + 1h), IsEmpty());
   EXPECT_THAT(fsm.step(SyncChanged{true}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(AddressLost{}, kStart), IsEmpty());
-  EXPECT_THAT(fsm.step(RenewalDue{}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(ActionFailed{"a send that came back late"}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(Reconfigured{params(200)}, kStart), IsEmpty());
   EXPECT_EQ(fsm.parameters().priority, 200);
@@ -389,7 +388,6 @@ TEST(Backup, the_other_events_do_nothing) {
   EXPECT_THAT(fsm.step(ServingRegained{}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(SyncChanged{false}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(AddressLost{}, kStart), IsEmpty());
-  EXPECT_THAT(fsm.step(RenewalDue{}, kStart), IsEmpty());
   EXPECT_THAT(fsm.step(Reconfigured{params(150)}, kStart), IsEmpty());
   EXPECT_EQ(fsm.role(), Role::backup);
 }
@@ -526,7 +524,6 @@ TEST(Active, asleep_beyond_the_down_interval_it_listens_before_it_speaks) {
                                                    "slept for 3.0 s: listens before it speaks")));
   // Meanwhile it claims nothing.
   EXPECT_THAT(fsm.step(AddressLost{}, woke + 1ms), IsEmpty());
-  EXPECT_THAT(fsm.step(RenewalDue{}, woke + 1ms), IsEmpty());
   // Nobody spoke: it goes on, and announces, for somebody may have been Active in between.
   EXPECT_THAT(fsm.step(DeadlinePassed{}, woke + 10ms),
               ElementsAre(kAdd, send(100), arm(woke + 20ms), kAnnounce));
@@ -547,14 +544,6 @@ TEST(Active, who_slept_and_is_woken_by_the_other_ones_advertisement_leaves_at_on
   const TimePoint woke = active_since() + 3s;
   (void)fsm.step(heard(50), woke);
   EXPECT_EQ(fsm.role(), Role::backup);
-}
-
-TEST(Active, who_slept_renews_nothing_before_it_has_listened) {
-  Fsm fsm = active();
-  const TimePoint woke = active_since() + 3s;
-  EXPECT_THAT(fsm.step(RenewalDue{}, woke),
-              ElementsAre(arm(woke + 10ms), notify(Role::active, Role::active,
-                                                   "slept for 3.0 s: listens before it speaks")));
 }
 
 TEST(Active, who_slept_and_may_preempt_stays) {
@@ -601,11 +590,6 @@ TEST(Active, a_failed_action_steps_down_and_tries_again_later) {
   EXPECT_THAT(fsm.step(DeadlinePassed{}, at + 1s),
               ElementsAre(arm(at + 1s + kDown),
                           notify(Role::initialize, Role::backup, "listens for an Active")));
-}
-
-TEST(Active, renews_the_lease_of_its_addresses) {
-  Fsm fsm = active();
-  EXPECT_THAT(fsm.step(RenewalDue{}, active_since() + 1ms), ElementsAre(kAdd));
 }
 
 TEST(Active, a_removed_address_comes_back_and_is_announced) {

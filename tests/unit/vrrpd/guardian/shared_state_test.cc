@@ -51,13 +51,13 @@ TEST(SharedState, a_child_writes_and_the_parent_reads) {
   SharedState state;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    state.board().next_sequence = 7;
+    state.board().epoch = 7;
     state.board().alive.set(TimePoint(5s));
     state.board().cells[3].last_sent.set(TimePoint(4s));
     ::_exit(state.publish("from the child") ? 0 : 1);
   }
   ::waitpid(pid, nullptr, 0);
-  EXPECT_EQ(state.board().next_sequence, 7U);
+  EXPECT_EQ(state.board().epoch, 7U);
   EXPECT_EQ(state.board().alive.get(), TimePoint(5s));
   EXPECT_EQ(state.board().cells[3].last_sent.get(), TimePoint(4s));
   EXPECT_EQ(state.snapshot(), "from the child");
