@@ -134,6 +134,20 @@ TEST_F(OneNode, a_vip_of_a_foreign_network_brings_the_route_to_it) {
   EXPECT_THAT(lb1().inside.ip("route get 192.0.2.1"), HasSubstr("dev eth0"));
 }
 
+TEST_F(OneNode, a_vip_of_a_foreign_network_with_a_route_of_its_own_is_no_source_either) {
+  replace_in_config("addresses = 10.0.0.100/24",
+                    "addresses = 192.0.2.100/32, 10.0.0.100/24\n"
+                    "routes = 192.0.2.0/24 dev eth0 src 10.0.0.1");
+  ASSERT_TRUE(becomes_active());
+  EXPECT_TRUE(eventually(
+      2s,
+      [&] {
+        return lb1().inside.ip("route get 192.0.2.1").find("dev eth0 src 10.0.0.1 ") !=
+               std::string::npos;
+      },
+      "the route, with the node's own address"));
+}
+
 TEST_F(OneNode, a_vip_that_somebody_removes_is_back_without_a_change_of_state) {
   ASSERT_TRUE(becomes_active());
   const uint64_t transitions = status().routers(0).transitions();
