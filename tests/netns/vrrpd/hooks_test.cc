@@ -191,6 +191,28 @@ TEST_F(Hooks, a_runner_that_dies_is_replaced_and_what_it_had_not_done_is_done) {
   EXPECT_TRUE(has(PairLab::kVip));
 }
 
+TEST_F(Hooks, a_speaker_that_is_replaced_runs_none_again) {
+  all_hooks(scripts_.make("hook", "echo $HAPAIR_STATE >> $log"));
+  ASSERT_TRUE(becomes_active());
+  ASSERT_TRUE(logged("Active"));
+  const auto before = scripts_.lines();
+  const pid_t speaker = child_called(vrrpd(), "vrrpd-speaker");
+  ::kill(speaker, SIGKILL);
+  ASSERT_TRUE(eventually(
+      5s,
+      [&] {
+        const pid_t next = child_called(vrrpd(), "vrrpd-speaker");
+        return next != 0 && next != speaker && status().routers_size() == 1;
+      },
+      "another speaker"));
+  EXPECT_TRUE(holds_for(
+      1s, [&] { return scripts_.lines() == before; }, "no hook for a state that did not change"));
+  // The next change is told, and only that.
+  lab_->lan().set_cable(lb1().inside, "eth0", false);
+  EXPECT_TRUE(logged("Initialize"));
+  EXPECT_EQ(scripts_.lines().size(), before.size() + 1);
+}
+
 TEST_F(Hooks, a_program_that_cannot_run_is_refused_before_anything_starts) {
   configure("on_active = /nowhere/hook\n");
   const Finished done = run_vrrpd({"--test"});
