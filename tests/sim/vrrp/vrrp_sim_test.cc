@@ -19,7 +19,7 @@
 namespace hapair::vrrp::sim {
 namespace {
 
-constexpr uint64_t kRuns = 12000;
+constexpr uint64_t kRuns = 10000;
 
 uint64_t first_seed() {
   const char* given = std::getenv("HAPAIR_SIM_SEED");
@@ -55,13 +55,15 @@ void break_something(World& world, std::mt19937_64& random, const PairSetup& set
   const auto lasts = std::chrono::duration_cast<Duration>(
       setup.interval * std::uniform_real_distribution<>(0.1, 12)(random));
   const TimePoint mended = when + lasts;
-  switch (std::uniform_int_distribution<>(0, 8)(random)) {
+  switch (std::uniform_int_distribution<>(0, 11)(random)) {
     case 0:
       world.at(when, [&world, node] { world.power(node, false); });
       world.at(mended, [&world, node] { world.power(node, true); });
       break;
     case 1:
-      world.at(when, [&world, node] { world.kill_speaker(node); });
+      world.at(when, [&world, node, takes = one_of<Duration>(random, {1ms, 3ms, 8ms, 200ms})] {
+        world.kill_speaker(node, takes);
+      });
       break;
     case 2:
       world.at(when, [&world, node] { world.freeze(node, true); });
@@ -92,6 +94,15 @@ void break_something(World& world, std::mt19937_64& random, const PairSetup& set
     case 7:
       world.at(when, [&world, node] { world.serving(node, false); });
       world.at(mended, [&world, node] { world.serving(node, true); });
+      break;
+    case 8:
+      world.at(when, [&world, node] { world.stall_speaker(node); });
+      break;
+    case 9:
+      world.at(when, [&world, node, lasts] { world.kill_guardian(node, lasts); });
+      break;
+    case 10:
+      world.at(when, [&world, node, lasts] { world.kill_both(node, lasts); });
       break;
     default:
       world.at(when, [&world, node] { world.remove_vip(node); });
@@ -144,7 +155,7 @@ TEST(VrrpSimulation, WhateverBreaksOneNodeServesInTheEnd) {
     heal(world);
     // Long enough for a respawn, an election and, with preemption, a second one.
     const Duration delay = std::max(setup.node[0].preempt_delay, setup.node[1].preempt_delay);
-    const Duration quiet = setup.interval * 12 + 200ms + delay;
+    const Duration quiet = setup.interval * 14 + 2500ms + delay;
     world.run_until(world.now() + quiet);
 
     ASSERT_EQ(world.violation(), "") << explain(seed, world);
@@ -189,6 +200,30 @@ TEST(VrrpSimulation, AfterAPartitionTheClientsFindTheWinnerWithinAnInterval) {
     }
     ASSERT_EQ(world.violation(), "") << explain(seed, world);
     ASSERT_LE(last_dark - healed, setup.interval + 5ms) << explain(seed, world);
+  }
+}
+
+TEST(VrrpSimulation, ASpeakerThatIsReplacedPromptlyIsNoticedByNobody) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    std::mt19937_64 random(seed);
+    const PairSetup setup = random_setup(random);
+    World world(setup, seed);
+    world.run_until(TimePoint(1000s) + setup.interval * 8 + 700ms);
+    const bool first = world.role(0) == Role::active;
+    const int victim = one_of<int>(random, {0, 1});
+    const auto phase = std::chrono::duration_cast<Duration>(
+        setup.interval * std::uniform_real_distribution<>(0, 1)(random));
+    world.run_until(world.now() + phase);
+    const bool held = world.holds_vip(victim);
+    world.kill_speaker(victim, one_of<Duration>(random, {1ms, 3ms, 8ms}));
+    const TimePoint killed = world.now();
+    while (world.now() < killed + 8 * setup.interval) {
+      world.run_until(world.now() + setup.interval / 50);
+      ASSERT_EQ(world.holds_vip(victim), held) << explain(seed, world);
+      ASSERT_NE(world.role(1 - victim), held ? Role::active : Role::backup) << explain(seed, world);
+    }
+    ASSERT_EQ(world.violation(), "") << explain(seed, world);
+    ASSERT_EQ(world.role(0) == Role::active, first) << explain(seed, world);
   }
 }
 

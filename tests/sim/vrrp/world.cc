@@ -13,38 +13,39 @@ IpAddress address_of(int node) {
   return IpAddress::v4(0x0a000001U + static_cast<uint32_t>(node));
 }
 
-constexpr Duration kRespawn = 100ms;     // until a parent has started another speaker
-constexpr Duration kParentActs = 500us;  // until it has seen the death, removed and resigned
-constexpr Duration kReinstate = 1ms;     // until netlink has told that an address is gone
+constexpr Duration kReinstate = 1ms;  // until netlink has told that an address is gone
 
 }  // namespace
 
 World::World(PairSetup setup, uint64_t seed) : setup_(setup), random_(seed) {
-  for (int node : {0, 1}) boot(node);
+  for (int node : {0, 1}) start_guardian(node);
 }
 
 void World::at(TimePoint when, std::function<void()> what) {
   events_.push({when, order_++, std::move(what)});
 }
 
-void World::boot(int node) {
+void World::make_fsm(int node) {
   Node& self = nodes_[node];
   self.deadline.reset();
   self.deadline_missed = false;
   self.vip_loss_missed = false;
   self.unread.clear();
   ++self.timer;
-  self.vip = false;  // what an earlier life left is removed at start
   self.fsm = std::make_unique<Fsm>(Parameters{.priority = setup_.node[node].priority,
                                               .interval = setup_.interval,
                                               .preempt = setup_.node[node].preempt,
-                                              .preempt_delay = setup_.node[node].preempt_delay,
                                               .boot_hold = Duration::zero(),
                                               .sync_wait = Duration::zero(),
                                               .announce_refresh = 10 * setup_.interval,
                                               .own_address = address_of(node)});
+}
+
+void World::boot(int node) {
+  make_fsm(node);
+  nodes_[node].vip = false;  // what an earlier life left is removed at start
   step(node, LinkUp{});
-  if (self.serving) step(node, ServingRegained{});
+  if (!nodes_[node].serving) step(node, ServingLost{"lbcore is not serving"});
   step(node, Startup{});
 }
 
@@ -53,37 +54,30 @@ void World::power(int node, bool on) {
   if (self.powered == on) return;
   self.powered = on;
   tell(node, on ? "power on" : "power off");
-  if (on) return boot(node);
-  self.fsm.reset();
+  if (on) return start_guardian(node);
+  self.watch.reset();
+  ++self.alarm;
+  drop_speaker(node);
   self.vip = false;
   self.frozen = false;
-  ++self.timer;
-}
-
-void World::kill_speaker(int node) {
-  Node& self = nodes_[node];
-  if (!self.powered || self.fsm == nullptr || self.frozen) return;
-  tell(node, "speaker killed");
-  const bool was_active = self.fsm->role() == Role::active;
-  self.fsm.reset();
-  const uint64_t life = ++self.timer;
-  at(now_ + kParentActs, [this, node, was_active, life] {
-    Node& dead = nodes_[node];
-    if (dead.timer != life || !dead.powered) return;
-    dead.vip = false;
-    if (was_active) send(node, 0);
-  });
-  at(now_ + kParentActs + kRespawn, [this, node, life] {
-    if (nodes_[node].timer == life && nodes_[node].powered) boot(node);
-  });
+  self.start_missed = self.death_missed = false;
 }
 
 void World::freeze(int node, bool on) {
   Node& self = nodes_[node];
-  if (self.fsm == nullptr || self.frozen == on) return;
+  if (!self.powered || self.watch == nullptr || self.frozen == on) return;
   self.frozen = on;
   tell(node, on ? "frozen" : "thawed");
-  if (on) return;
+  if (!on) thaw(node);
+}
+
+void World::thaw(int node) {
+  Node& self = nodes_[node];
+  // The guardian may be the first to run.
+  decide(node, TimePassed{});
+  if (std::exchange(self.death_missed, false)) decide(node, SpeakerDied{});
+  if (std::exchange(self.start_missed, false) && self.fsm == nullptr) start_speaker(node);
+  if (self.fsm == nullptr || self.stalled) return;
   // The daemon reads what waits before it acts on a deadline that it has missed.
   for (const Heard& heard : std::exchange(self.unread, {})) step(node, heard);
   if (std::exchange(self.vip_loss_missed, false)) step(node, AddressLost{});
@@ -105,7 +99,7 @@ void World::serving(int node, bool on) {
   if (self.serving == on || self.frozen) return;
   self.serving = on;
   tell(node, on ? "lbcore serves" : "lbcore does not serve");
-  if (self.fsm == nullptr) return;
+  if (self.fsm == nullptr || self.stalled) return;  // the next one learns it
   if (on) {
     step(node, ServingRegained{});
   } else {
@@ -117,10 +111,14 @@ void World::remove_vip(int node) {
   Node& self = nodes_[node];
   if (!self.vip) return;
   tell(node, "VIP removed by somebody");
-  self.vip = false;
+  lose_vip(node);
+}
+
+void World::lose_vip(int node) {
+  nodes_[node].vip = false;
   at(now_ + kReinstate, [this, node] {
     if (nodes_[node].fsm == nullptr) return;
-    if (nodes_[node].frozen) {
+    if (nodes_[node].frozen || nodes_[node].stalled) {
       nodes_[node].vip_loss_missed = true;
     } else {
       step(node, AddressLost{});
@@ -134,8 +132,8 @@ Role World::role(int node) const {
 
 bool World::healthy(int node) const {
   const Node& self = nodes_[node];
-  return self.powered && self.fsm != nullptr && !self.frozen && self.uplink && self.downlink &&
-         self.serving;
+  return self.powered && self.fsm != nullptr && !self.frozen && !self.stalled && self.uplink &&
+         self.downlink && self.serving;
 }
 
 bool World::answered() const {
@@ -151,14 +149,17 @@ bool World::both_answer_and_hear() const {
 void World::step(int node, const vrrp::Event& event) {
   // Actions may outlive the state machine only if it is replaced, which none of them does.
   for (const Action& action : nodes_[node].fsm->step(event, now_)) execute(node, action);
+  publish(node);
 }
 
 void World::execute(int node, const Action& action) {
   Node& self = nodes_[node];
   if (const auto* advertisement = std::get_if<SendAdvertisement>(&action)) {
+    if (advertisement->priority != 0) self.memory.last_sent = now_;
     send(node, advertisement->priority);
   } else if (std::holds_alternative<AddAddresses>(action)) {
     self.vip = true;
+    renew_lease(node);
   } else if (std::holds_alternative<RemoveAddresses>(action)) {
     self.vip = false;
   } else if (std::holds_alternative<Announce>(action)) {
@@ -169,7 +170,7 @@ void World::execute(int node, const Action& action) {
     at(std::max(arm->at, now_), [this, node, timer] {
       Node& armed = nodes_[node];
       if (armed.timer != timer || armed.fsm == nullptr) return;
-      if (armed.frozen) {
+      if (armed.frozen || armed.stalled) {
         armed.deadline_missed = true;
       } else {
         step(node, DeadlinePassed{});
@@ -202,7 +203,7 @@ void World::send(int node, uint8_t priority) {
 void World::deliver(int to, const Heard& heard) {
   Node& self = nodes_[to];
   if (!self.downlink || !self.powered || self.fsm == nullptr) return;
-  if (self.frozen) {
+  if (self.frozen || self.stalled) {
     self.unread.push_back(heard);
   } else {
     step(to, heard);
@@ -247,7 +248,8 @@ void World::check(TimePoint until) {
   // Invariant 3: who does not serve does not hold.
   for (int node : {0, 1}) {
     const Node& self = nodes_[node];
-    if (self.vip && self.fsm != nullptr && !self.frozen && self.fsm->role() != Role::active) {
+    if (self.vip && self.fsm != nullptr && !self.frozen && !self.stalled &&
+        self.fsm->role() != Role::active) {
       violation_ = fmt::format("node {} holds the VIP as {}", node + 1, name(self.fsm->role()));
     }
   }

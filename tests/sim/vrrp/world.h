@@ -3,9 +3,9 @@
 // which the VIP was announced last.
 //
 // The shell around the state machine is modelled as the daemon's is: what waits in the receive
-// queue is read before a late deadline is acted upon; a dead speaker's parent removes the VIPs and
-// resigns; a node without power holds nothing. Everything follows from the seed: the same seed is
-// the same run.
+// queue is read before a late deadline is acted upon; a node without power holds nothing. The
+// guardian decides with its real code (guardian_model.cc). Everything follows from the seed: the
+// same seed is the same run.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "vrrpd/election/fsm.h"
+#include "vrrpd/guardian/watch.h"
 
 namespace hapair::vrrp::sim {
 
@@ -42,8 +43,11 @@ class World {
 
   // --- What can be done to it, at any time
   void at(TimePoint when, std::function<void()> what);
-  void power(int node, bool on);   // off: processes and addresses are gone
-  void kill_speaker(int node);     // its parent acts, and starts another one
+  void power(int node, bool on);                     // off: processes and addresses are gone
+  void kill_speaker(int node, Duration next_takes);  // the next one is in place after that
+  void stall_speaker(int node);                      // SIGSTOP, or an endless loop
+  void kill_guardian(int node, Duration restart_takes);
+  void kill_both(int node, Duration restart_takes);
   void freeze(int node, bool on);  // SIGSTOP or a paused machine: addresses stay, nothing runs
   void set_uplink(int node, bool works);  // what the node sends reaches the switch
   void set_downlink(int node, bool works);
@@ -77,8 +81,23 @@ class World {
   [[nodiscard]] const std::vector<std::string>& story() const { return story_; }
 
  private:
+  /// What a speaker leaves.
+  struct Memory {
+    bool active = false;
+    TimePoint last_sent;
+  };
   struct Node {
     std::unique_ptr<Fsm> fsm;
+    std::unique_ptr<Watch> watch;
+    Memory memory;
+    uint64_t life = 0;   // of the speaker
+    uint64_t alarm = 0;  // number of the guardian's timer
+    uint64_t lease = 0;  // number of the last renewal
+    Duration start_takes{2ms};
+    bool stalled = false;  // the speaker only
+    TimePoint stalled_since;
+    bool start_missed = false;
+    bool death_missed = false;
     bool powered = true;
     bool frozen = false;
     bool serving = true;
@@ -101,6 +120,19 @@ class World {
   };
 
   void boot(int node);
+  void make_fsm(int node);
+  void thaw(int node);
+  void lose_vip(int node);
+  // The guardian: guardian_model.cc.
+  void start_guardian(int node);
+  void start_speaker(int node);
+  void drop_speaker(int node);
+  void restart_later(int node, Duration takes);
+  void renew_lease(int node);
+  void publish(int node);
+  void decide(int node, const WatchEvent& event);
+  void carry_out(int node, const WatchAction& action);
+  [[nodiscard]] View view(int node) const;
   void step(int node, const vrrp::Event& event);
   void execute(int node, const Action& action);
   void send(int node, uint8_t priority);
