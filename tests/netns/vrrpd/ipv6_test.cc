@@ -233,7 +233,7 @@ TEST_F(SixNode, a_vip_that_somebody_removes_is_back_without_a_change_of_state) {
   for (const char* vip : {kVip, kLinkLocalVip}) {
     lb1().inside.ip(fmt::format("addr del {}/128 dev eth0", vip));
     EXPECT_TRUE(eventually(
-        200ms, [&] { return !shown(lb1().inside, vip).empty(); }, "the VIP is back"));
+        2s, [&] { return !shown(lb1().inside, vip).empty(); }, "the VIP is back"));
   }
   EXPECT_EQ(six().transitions(), transitions);
 }
