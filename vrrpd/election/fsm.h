@@ -57,7 +57,6 @@ struct Active {
   TimePoint announced;
   Duration announce_gap{0};
   std::optional<TimePoint> announce_due = {};  // owed, at the first advertisement from then on
-  std::optional<TimePoint> disputed = {};  // the peer says on the pair path that it is Active too
   bool listening = false;  // woke up late: listens for one interval before it speaks
 };
 

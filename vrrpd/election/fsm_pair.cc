@@ -83,7 +83,6 @@ void Fsm::word_in(Backup& backup) {
 
 void Fsm::word_in(Active& active, Role before) {
   if (pair_->role != Role::active) {
-    active.disputed.reset();
     // It was Active too: clients may have learnt its port.
     if (before == Role::active && !active.listening) announce_again(active, Duration(2ms));
     return;
@@ -92,9 +91,8 @@ void Fsm::word_in(Active& active, Role before) {
     become_backup(pair_->interval, fmt::format("slept; {} took over meanwhile", pair_->node));
     return;
   }
-  // The LAN is the better judge, if it carries anything: give it half an interval.
-  if (!active.disputed) active.disputed = now_;
-  if (now_ - *active.disputed < parameters_.interval / 2 || !peer_wins(*pair_)) return;
+  // What it says of us is from before it could hear us, when we are Active since just now.
+  if (now_ - since_ < parameters_.interval / 2 || !peer_wins(*pair_)) return;
   const bool heard = pair_->hears_us;
   become_backup(pair_->interval,
                 fmt::format("{} is Active too, says the pair path, and {}", pair_->node,
@@ -120,8 +118,10 @@ bool Fsm::may_take_over(Backup& backup) {
   // From when on only what was said counts.
   const TimePoint silent_since =
       backup.resigned ? last_heard_->at : now_ - down_interval() + backup.active_interval;
-  const bool worse_heard =
-      preempts(backup) && hears_another(now_) && last_heard_->priority < parameters_.priority;
+  // A worse Active that is heard right now; one that has just stopped to be heard is asked first.
+  const bool worse_heard = preempts(backup) && hears_another(now_) &&
+                           now_ - last_heard_->at <= backup.active_interval * 3 / 2 &&
+                           last_heard_->priority < parameters_.priority;
   if (worse_heard) {
     if (witness_fails_.empty()) return true;
     keep(backup, Backup::KeptBy::witness, witness_fails_ + ": does not preempt");

@@ -101,6 +101,7 @@ tl::expected<Path::News, PathRefusal> Path::receive(std::span<const uint8_t> dat
     peer_pace_ = in.pace;
     peer_.heard = now;
     news.risen = !std::exchange(peer_.alive, true);
+    news.answer = news.answer || news.risen;  // heard one way only until now, it may be
   }
   news.live = true;
   news.handover = std::move(in.handover);

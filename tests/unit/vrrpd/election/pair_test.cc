@@ -186,7 +186,7 @@ TEST(FastResign, who_leaves_says_so_and_who_loses_does_not_offer_the_role) {
 TEST(TwoActives, the_lesser_steps_down_when_only_the_pair_path_tells) {
   Fsm fsm = active();
   (void)fsm.step(word(Role::active, kActive), kActive + 1ms);
-  EXPECT_EQ(fsm.role(), Role::active);  // the LAN may settle it
+  EXPECT_EQ(fsm.role(), Role::active);  // it may not have heard us yet
   EXPECT_THAT(fsm.step(word(Role::active, kActive + 5ms), kActive + 7ms), Contains(kYield));
   EXPECT_EQ(fsm.role(), Role::backup);
   EXPECT_EQ(fsm.reason(), "lb1 is Active too, says the pair path, and wins the election");
