@@ -17,6 +17,7 @@
 #include "vrrpd/config/config.h"
 #include "vrrpd/guardian/guardian.h"
 #include "vrrpd/guardian/realtime.h"
+#include "vrrpd/kernel/macvlan.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/kernel/netlink_route.h"
 #include "vrrpd/operate/demotion_file.h"
@@ -111,6 +112,12 @@ int release_addresses(const Options& options) {
   }
   const auto routes = NetlinkRoute().remove_marked();
   if (routes && *routes > 0) fmt::print("vrrpd: released {} routes\n", *routes);
+  Macvlan macvlans;
+  const auto links = macvlans.dump();
+  for (const Macvlan::Found& found : links.value_or(std::vector<Macvlan::Found>{})) {
+    if (!found.marked || !macvlans.remove(found.index)) continue;
+    fmt::print("vrrpd: released {}\n", found.name);
+  }
   NetlinkAddress kernel;
   const auto addresses = kernel.dump();
   if (!addresses) {

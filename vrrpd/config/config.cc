@@ -60,6 +60,12 @@ constexpr std::array kVrrpKeys{
         .type = Type::prefix,
         .list = true,
         .help = "more VIPs, held with the others but not named in advertisements"},
+    Key{.name = "virtual_mac",
+        .type = Type::yes_no,
+        .fallback = "no",
+        .help = "whether the VIPs have the virtual router's own MAC address"},
+    Key{.name = "virtual_mac_interface",
+        .help = "name of the interface that carries it; default vrrp.VRID, IPv6 vrrp6.VRID"},
     Key{.name = "track_interfaces",
         .list = true,
         .help = "other interfaces whose carrier counts: NAME, or NAME weight N"},
@@ -284,6 +290,7 @@ class Reader {
     refuse_twins(section, out);
     decide_family(section, out);
     out.group = section.text("group");
+    decide_virtual_mac(section, out);
     if (section.has("peer")) out.peer = peer(section, out);
     out.least_ttl = static_cast<uint8_t>(section.integer("min_ttl"));
     if (out.least_ttl != kTtl && !out.peer) {
@@ -368,6 +375,26 @@ class Reader {
                       first.to_string(), family_name(first.family()), vip.ip.to_string(),
                       family_name(vip.ip.family()))));
       return;
+    }
+  }
+
+  void decide_virtual_mac(const Section& section, RouterConfig& router) {
+    router.virtual_mac = section.yes("virtual_mac");
+    if (!router.virtual_mac) return;
+    if (section.has("peer")) {
+      complain(section.error("virtual_mac",
+                             "a switch learns its port from multicast "
+                             "advertisements; valid: without peer"));
+    }
+    router.virtual_mac_interface = section.text("virtual_mac_interface");
+    if (router.virtual_mac_interface.empty()) {
+      router.virtual_mac_interface =
+          fmt::format("vrrp{}.{}", router.family == AF_INET6 ? "6" : "", router.vrid);
+    }
+    if (router.virtual_mac_interface.size() >= IFNAMSIZ) {
+      complain(section.error("virtual_mac_interface",
+                             fmt::format("'{}' is too long; valid: at most {} letters",
+                                         router.virtual_mac_interface, IFNAMSIZ - 1)));
     }
   }
 

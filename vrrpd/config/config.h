@@ -52,7 +52,9 @@ struct PairConfig {
 struct RouterConfig {
   std::string name;
   std::string interface;
-  std::string group;  // of routers that move together; empty: alone
+  bool virtual_mac = false;
+  std::string virtual_mac_interface;  // carries it and the VIPs
+  std::string group;                  // of routers that move together; empty: alone
   uint8_t vrid = 0;
   int family = AF_INET;           // of the addresses, all of them
   Parameters parameters;          // own_address is the interface's business and stays empty here
@@ -75,7 +77,8 @@ struct RouterConfig {
   /// A router with another identity is another router: a reload replaces it instead of changing it.
   [[nodiscard]] bool same_router(const RouterConfig& other) const {
     return name == other.name && interface == other.interface && vrid == other.vrid &&
-           family == other.family;
+           family == other.family && virtual_mac == other.virtual_mac &&
+           virtual_mac_interface == other.virtual_mac_interface;
   }
   /// Everything that the Active holds, the advertised ones first.
   [[nodiscard]] std::vector<Prefix> all_addresses() const;

@@ -63,7 +63,9 @@ bool prepare_v6(int fd) {
          set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, int{0}) &&
          set(fd, IPPROTO_IPV6, IPV6_TCLASS, kTrafficClass) &&
          set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, on) &&
-         set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, on);
+         set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, on) &&
+         // A virtual MAC's interface sends from the address of the one below it.
+         set(fd, IPPROTO_IPV6, IPV6_FREEBIND, on);
 }
 
 Result<UniqueFd> raw_socket(int family) {

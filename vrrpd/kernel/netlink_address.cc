@@ -250,7 +250,8 @@ Result<std::vector<InstalledAddress>> NetlinkAddress::dump() {
 Prefix installed_form(const Prefix& vip, std::span<const Prefix> own_addresses) {
   const bool covered = std::any_of(own_addresses.begin(), own_addresses.end(),
                                    [&](const Prefix& own) { return own.contains(vip.ip); });
-  return {.ip = vip.ip, .length = covered ? vip.ip.bits() : vip.length};
+  const bool host = covered || vip.ip.is_v4();
+  return {.ip = vip.ip, .length = host ? vip.ip.bits() : vip.length};
 }
 
 }  // namespace hapair::vrrp

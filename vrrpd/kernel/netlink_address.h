@@ -65,10 +65,10 @@ class NetlinkAddress {
   uint32_t sequence_ = 0;
 };
 
-/// The prefix with which a VIP goes onto an interface: /32 or /128 when one of the interface's own
-/// networks covers it, so that it is never chosen as a source and neither takes nor loses others
-/// when it goes; else as configured, because nothing else gives the interface a route to that
-/// network.
+/// The prefix with which a VIP goes onto an interface. IPv4: always /32, so that it never is the
+/// primary address of somebody's secondaries, which would go with it; the route to a network that
+/// none of the interface's own covers is a route of ours. IPv6, which knows no secondaries: /128
+/// when an own network covers it, else as configured, which brings the route.
 Prefix installed_form(const Prefix& vip, std::span<const Prefix> own_addresses);
 
 }  // namespace hapair::vrrp

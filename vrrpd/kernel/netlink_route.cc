@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -19,8 +18,6 @@ namespace hapair::vrrp {
 
 namespace {
 
-constexpr size_t kReceiveBytes = size_t{32} << 10;
-
 struct FreeMessage {
   void operator()(nl_msg* message) const { nlmsg_free(message); }
 };
@@ -29,10 +26,6 @@ using Message = std::unique_ptr<nl_msg, FreeMessage>;
 void put_address(nl_msg* message, int attribute, const IpAddress& ip) {
   const auto bytes = ip.bytes();
   nla_put(message, attribute, static_cast<int>(bytes.size()), bytes.data());
-}
-
-std::string bytes_of(const nlmsghdr* header) {
-  return {reinterpret_cast<const char*>(header), header->nlmsg_len};  // NOLINT: it is its bytes
 }
 
 std::string route_request(int type, int flags, const VirtualRoute& route) {
@@ -60,40 +53,7 @@ bool names_missing_device(const VirtualRoute& route) {
   return !route.dev.empty() && ::if_nametoindex(route.dev.c_str()) == 0;
 }
 
-UniqueFd route_socket() {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd) throw_system("open a netlink socket");
-  return fd;
-}
-
 }  // namespace
-
-NetlinkRoute::NetlinkRoute() : fd_(route_socket()) {
-  const int on = 1;
-  ::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  // The kernel answers before sendto returns.
-  const timeval limit{.tv_sec = 0, .tv_usec = 200'000};
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-}
-
-/// The kernel's error number, or 0.
-Result<int> NetlinkRoute::transact(std::string request, std::string_view attempt) {
-  nlmsghdr header{};
-  std::memcpy(&header, request.data(), sizeof header);
-  header.nlmsg_seq = ++sequence_;
-  std::memcpy(request.data(), &header, sizeof header);
-  if (::send(fd_.get(), request.data(), request.size(), 0) < 0) return fail_system(attempt);
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;  // NOLINT: filled by recv
-  while (true) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_system(fmt::format("{}: await the kernel's answer", attempt));
-    const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data());  // NOLINT: its layout
-    if (nlmsg_ok(answer, static_cast<int>(got)) == 0 || answer->nlmsg_seq != sequence_) continue;
-    if (answer->nlmsg_type != NLMSG_ERROR) continue;
-    return -static_cast<const nlmsgerr*>(nlmsg_data(answer))->error;
-  }
-}
 
 Result<int> NetlinkRoute::add(std::span<const VirtualRoute> routes) {
   int added = 0;
@@ -105,7 +65,7 @@ Result<int> NetlinkRoute::add(std::span<const VirtualRoute> routes) {
       continue;
     }
     // Without NLM_F_EXCL and NLM_F_REPLACE: in front of somebody else's, never in its place.
-    const auto error = transact(route_request(RTM_NEWROUTE, NLM_F_CREATE, route), attempt);
+    const auto error = socket_.ask(route_request(RTM_NEWROUTE, NLM_F_CREATE, route), attempt);
     if (!error) return tl::unexpected(error.error());
     if (*error == 0) ++added;
     if (*error != 0 && *error != EEXIST && result) result = fail_system(attempt, *error);
@@ -128,7 +88,7 @@ std::string NetlinkRoute::removal(const VirtualRoute& route) {
 }
 
 Status NetlinkRoute::send(std::string_view request) {
-  const auto error = transact(std::string(request), "remove a route");
+  const auto error = socket_.ask(std::string(request), "remove a route");
   if (!error) return tl::unexpected(error.error());
   if (*error != 0 && *error != ESRCH && *error != ENODEV && *error != ENETUNREACH) {
     return fail_system("remove a route", *error);
@@ -143,26 +103,15 @@ Result<int> NetlinkRoute::remove_marked() {
     rtmsg body{};
     body.rtm_family = static_cast<uint8_t>(family);
     nlmsg_append(request.get(), &body, sizeof body, NLMSG_ALIGNTO);
-    nlmsg_hdr(request.get())->nlmsg_seq = ++sequence_;
-    const std::string bytes = bytes_of(nlmsg_hdr(request.get()));
-    if (::send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) return fail_system("list routes");
-    alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;  // NOLINT: filled by recv
-    for (bool done = false; !done;) {
-      const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return fail_system("list routes: await the kernel's answer");
-      int left = static_cast<int>(got);
-      for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data());  // NOLINT: its layout
-           nlmsg_ok(header, left) != 0; header = nlmsg_next(header, &left)) {
-        if (header->nlmsg_seq != sequence_) continue;
-        if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) done = true;
-        if (header->nlmsg_type != RTM_NEWROUTE) continue;
-        if (static_cast<const rtmsg*>(nlmsg_data(header))->rtm_protocol != kRouteMark) continue;
-        header->nlmsg_type = RTM_DELROUTE;
-        header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-        removals.push_back(bytes_of(header));
-      }
-    }
+    const Status listed =
+        socket_.list(bytes_of(nlmsg_hdr(request.get())), "list routes", [&](nlmsghdr* header) {
+          if (header->nlmsg_type != RTM_NEWROUTE) return;
+          if (static_cast<const rtmsg*>(nlmsg_data(header))->rtm_protocol != kRouteMark) return;
+          header->nlmsg_type = RTM_DELROUTE;
+          header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+          removals.push_back(bytes_of(header));
+        });
+    if (!listed) return tl::unexpected(listed.error());
   }
   for (const std::string& removal : removals) {
     if (const Status removed = send(removal); !removed) return tl::unexpected(removed.error());
@@ -173,7 +122,10 @@ Result<int> NetlinkRoute::remove_marked() {
 // --- Who removed one -----------------------------------------------------------------------------
 
 RouteWatch::RouteWatch(EventLoop& loop, std::function<void()> on_removed)
-    : fd_(route_socket()), on_removed_(std::move(on_removed)), watcher_(loop.raw()) {
+    : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)),
+      on_removed_(std::move(on_removed)),
+      watcher_(loop.raw()) {
+  if (!fd_) throw_system("open a netlink socket");
   // A router with a whole routing table would keep the heartbeat busy with news of others' routes.
   constexpr uint32_t kTypeAt = offsetof(nlmsghdr, nlmsg_type);
   constexpr uint32_t kProtocolAt = NLMSG_HDRLEN + offsetof(rtmsg, rtm_protocol);

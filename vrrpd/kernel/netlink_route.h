@@ -18,6 +18,7 @@
 #include "common/result.h"
 #include "common/unique_fd.h"
 #include "vrrpd/holding/route.h"
+#include "vrrpd/kernel/netlink_socket.h"
 
 namespace hapair::vrrp {
 
@@ -26,8 +27,6 @@ inline constexpr uint8_t kRouteMark = 0xf7;
 
 class NetlinkRoute {
  public:
-  NetlinkRoute();  // throws std::system_error when the kernel refuses the socket
-
   /// Adds what is missing; returns how many that were. The first failure counts; the rest is tried
   /// nevertheless.
   Result<int> add(std::span<const VirtualRoute> routes);
@@ -42,10 +41,7 @@ class NetlinkRoute {
   Status send(std::string_view request);
 
  private:
-  Result<int> transact(std::string request, std::string_view attempt);
-
-  UniqueFd fd_;
-  uint32_t sequence_ = 0;
+  NetlinkSocket socket_;
 };
 
 /// Calls back when a route with our mark was removed, by whomever.

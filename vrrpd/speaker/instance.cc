@@ -34,9 +34,11 @@ Instance::Instance(Surroundings around, RouterConfig config)
       install_turn_(around_.loop, [this] { on_install_turn(); }),
       link_due_(around_.loop, [this] { on_link(*monitor_); }),
       watcher_(around_.loop.raw()),
+      mac_watcher_(around_.loop.raw()),
       form_(first_form(config_.checksum)),
       look_(around_.loop, [this] { on_look(); }) {
   watcher_.set<Instance, &Instance::on_readable>(this);
+  mac_watcher_.set<Instance, &Instance::on_readable>(this);
   use_witness();
 }
 
@@ -49,6 +51,7 @@ void Instance::stop(const std::string& reason) {
   stopping_ = true;
   const Role from = role();
   feed(Shutdown{reason});
+  remove_mac();
   // Told whatever the role was: the stop hook runs for a router that waits as well.
   if (around_.on_notify) {
     around_.on_notify({.from = from, .to = Role::initialize, .reason = reason}, true);
@@ -64,6 +67,7 @@ void Instance::on_link(const LinkMonitor& monitor) {
   if (interface_.index != 0 && (found == nullptr || found->index != interface_.index)) {
     feed(LinkDown{config_.interface + " is gone"});
     close_socket();
+    forget_mac();  // went with it
     interface_ = Interface{};
   }
   if (const std::string trouble = link_trouble(found); !trouble.empty()) {
@@ -77,6 +81,10 @@ void Instance::on_link(const LinkMonitor& monitor) {
     Parameters parameters = fsm_.parameters();
     parameters.own_address = own;
     feed(Reconfigured{parameters});
+  }
+  if (const Status made = prepare_mac(role() == Role::active); !made) {
+    feed(LinkDown{made.error().message});
+    return;
   }
   if (socket_ || open_socket()) {
     if (witness_) witness_->start(interface_, fsm_.parameters().own_address);
@@ -135,16 +143,18 @@ void Instance::on_deadline() {
 }
 
 void Instance::hear_what_waits() {
-  if (!socket_) return;
-  const Status status = socket_->receive(kDatagramsPerWakeup, [this](const auto& datagram) {
-    if (datagram) {
-      hear(*datagram);
-    } else {
-      refuse("somebody", datagram.error());
+  for (const auto* socket : {&socket_, &mac_socket_}) {
+    if (!*socket) continue;
+    const Status status = (*socket)->receive(kDatagramsPerWakeup, [this](const auto& datagram) {
+      if (datagram) {
+        hear(*datagram);
+      } else {
+        refuse("somebody", datagram.error());
+      }
+    });
+    if (!status && failure_lines_.allow(around_.loop.now())) {
+      around_.log.environment(subsystem_, "{}", status.error().message);
     }
-  });
-  if (!status && failure_lines_.allow(around_.loop.now())) {
-    around_.log.environment(subsystem_, "{}", status.error().message);
   }
 }
 
@@ -250,11 +260,15 @@ Status Instance::execute(const SendAdvertisement& action) {
     around_.pair->speak();
     resigning_ = false;
   }
-  if (!socket_) return {};
+  const auto& socket = config_.virtual_mac ? mac_socket_ : socket_;
+  if (!socket) return {};
+  if (config_.virtual_mac && !mac_up_ && action.priority != kResignPriority) {
+    if (Status up = raise_mac(true); !up) return up;
+  }
   std::vector<uint8_t> message = advertisement(action.priority);
   if (authenticated()) message = sealed(std::move(message), around_.life.next());
-  Status sent = socket_->send(interface_.index, fsm_.parameters().own_address,
-                              envelope().destination, message);
+  Status sent = socket->send(vip_interface(), fsm_.parameters().own_address,
+                             envelope().destination, message);
   if (sent) {
     around_.cell.sent.fetch_add(1, std::memory_order_relaxed);
     if (action.priority != kResignPriority) around_.cell.last_sent.set(around_.loop.now());
@@ -289,6 +303,12 @@ Status Instance::execute(const Notify& action) {
           ? fmt::format("stays {} ({})", name(action.to), action.reason)
           : fmt::format("{} -> {} ({})", name(action.from), name(action.to), action.reason);
   around_.log.info(subsystem_, "{}", line);
+  if (action.from == Role::active && action.to != Role::active) {
+    // After the resign, which left through it.
+    if (const Status down = raise_mac(false); !down) {
+      around_.log.environment(subsystem_, "{}", down.error().message);
+    }
+  }
   if (action.from != action.to) {
     ++transitions_;
     if (around_.pair != nullptr) around_.pair->speak();
@@ -334,7 +354,7 @@ void Instance::reconfigure(RouterConfig config) {
   if (config_.witness != old.witness) use_witness();
   feed(Reconfigured{parameters});
 
-  change_routes(old.routes);
+  change_routes(old);
   if (config_.all_addresses() != old.all_addresses()) change_addresses();
   forget_links();
   if (monitor_ != nullptr) on_link(*monitor_);

@@ -32,6 +32,7 @@
 #include "vrrpd/kernel/adv_socket.h"
 #include "vrrpd/kernel/announcer.h"
 #include "vrrpd/kernel/link_monitor.h"
+#include "vrrpd/kernel/macvlan.h"
 #include "vrrpd/kernel/netlink_address.h"
 #include "vrrpd/kernel/netlink_route.h"
 #include "vrrpd/pair_path/pair_path.h"
@@ -51,6 +52,7 @@ class Instance {
     NetlinkRoute& routes;
     RouterCell& cell;  // in the memory shared with the guardian
     uint32_t cell_number = 0;
+    Macvlan& macvlans;
     std::function<void()>
         on_testament;               // called before addresses are added and after a change of role
     std::function<void()> on_role;  // role, reason or addresses changed
@@ -135,7 +137,18 @@ class Instance {
   // Virtual routes: instance_routes.cc.
   void add_routes();
   void remove_routes(const std::vector<VirtualRoute>& routes);
-  void change_routes(const std::vector<VirtualRoute>& before);
+  void change_routes(const RouterConfig& before);
+  [[nodiscard]] std::vector<VirtualRoute> routes_to_hold() const;
+  [[nodiscard]] static std::vector<VirtualRoute> routes_to_remove(const RouterConfig& config);
+
+  // The virtual MAC address, if any: instance_mac.cc.
+  [[nodiscard]] int vip_interface() const;
+  [[nodiscard]] const std::string& vip_interface_name() const;
+  [[nodiscard]] MacAddress vip_mac() const;
+  Status prepare_mac(bool up);
+  Status raise_mac(bool up);
+  void forget_mac();
+  void remove_mac();
 
   // Interfaces: instance_links.cc.
   void see_links(const LinkMonitor& monitor);
@@ -182,6 +195,10 @@ class Instance {
   Interface interface_;  // as last seen; index 0: none
   std::optional<AdvSocket> socket_;
   ev::io watcher_;
+  int mac_interface_ = 0;  // index of the one that carries the virtual MAC; 0: none
+  bool mac_up_ = false;
+  std::optional<AdvSocket> mac_socket_;
+  ev::io mac_watcher_;
   std::vector<Prefix> installed_;  // or about to be
   bool resumed_ = false;           // by an earlier speaker, perhaps of another configuration
   InstallPlan install_;

@@ -33,19 +33,19 @@ Status Instance::execute(const AddAddresses&) {
 /// One turn: what one send adds, announced if the pass is to be announced.
 Status Instance::install_some() {
   const auto turn = install_.next();
-  if (Status added = around_.kernel.add(interface_.index, turn); !added) {
+  if (Status added = around_.kernel.add(vip_interface(), turn); !added) {
     install_turn_.disarm();
     return added;
   }
   if (install_.announcing()) {
-    announcer_.announce_once(interface_.index, interface_.mac, ips_of(turn));
+    announcer_.announce_once(vip_interface(), vip_mac(), ips_of(turn));
   }
   if (!install_.done()) {
     install_turn_.arm(around_.loop.now());  // after what waits by then, advertisements among it
     return {};
   }
   if (install_.announcing()) {
-    announcer_.repeat(interface_.index, interface_.mac, ips_of(config_.all_addresses()),
+    announcer_.repeat(vip_interface(), vip_mac(), ips_of(config_.all_addresses()),
                       config_.announcements, config_.announce_interval);
   }
   install_.finish();
@@ -68,8 +68,8 @@ Status Instance::execute(const RemoveAddresses&) {
   // Neither renewed nor resumed from here on.
   around_.cell.holds.store(false);
   around_.on_testament();
-  remove_routes(config_.routes);
-  const Status removed = around_.kernel.remove(interface_.index, installed_);
+  remove_routes(routes_to_remove(config_));
+  const Status removed = around_.kernel.remove(vip_interface(), installed_);
   // Not a reason to stay: without renewal the kernel drops them within the lease.
   if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
   installed_.clear();
@@ -80,17 +80,17 @@ Status Instance::execute(const Announce&) {
   if (!install_.done()) {
     // Those that are there already; the others as they come.
     announcer_.stop();
-    announcer_.announce_once(interface_.index, interface_.mac, ips_of(install_.given()));
+    announcer_.announce_once(vip_interface(), vip_mac(), ips_of(install_.given()));
     install_.announce();
     return {};
   }
-  announcer_.announce(interface_.index, interface_.mac, ips_of(config_.all_addresses()),
+  announcer_.announce(vip_interface(), vip_mac(), ips_of(config_.all_addresses()),
                       config_.announcements, config_.announce_interval);
   return {};
 }
 
 void Instance::on_address_removed(int interface, const IpAddress& ip) {
-  if (interface != interface_.index || role() != Role::active) return;
+  if (interface != vip_interface() || role() != Role::active) return;
   const bool ours = std::any_of(installed_.begin(), installed_.end(),
                                 [&](const Prefix& vip) { return vip.ip == ip; });
   if (ours) install_.hurry(ip);
@@ -100,7 +100,7 @@ void Instance::on_address_removed(int interface, const IpAddress& ip) {
 void Instance::reinstate() {
   if (!install_.any_lost()) return;
   around_.log.environment(subsystem_, "{} removed from {}, by somebody or by the end of the lease",
-                          install_.lost(), config_.interface);
+                          install_.lost(), vip_interface_name());
   feed(AddressLost{});
 }
 
@@ -126,7 +126,7 @@ void Instance::change_addresses() {
     return std::find(installed_.begin(), installed_.end(), vip) == installed_.end();
   });
   around_.on_testament();  // what goes is not renewed
-  const Status removed = around_.kernel.remove(interface_.index, gone);
+  const Status removed = around_.kernel.remove(vip_interface(), gone);
   if (!removed) around_.log.environment(subsystem_, "{}", removed.error().message);
   feed(AddressLost{});  // adds what is new, announces
 }

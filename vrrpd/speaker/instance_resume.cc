@@ -41,15 +41,17 @@ void Instance::write(testament::Router& out) const {
     auto& address = *out.add_addresses();
     address.set_ip(bytes_of(vip.ip));
     address.set_length(static_cast<uint32_t>(vip.length));
-    address.set_interface(interface_.index);
+    address.set_interface(vip_interface());
   }
   out.set_down_interval_ns(fsm_.down_interval().count());
   if (role() == Role::active) {
-    for (const VirtualRoute& route : config_.routes) out.add_first(NetlinkRoute::removal(route));
+    for (const VirtualRoute& route : routes_to_remove(config_)) {
+      out.add_first(NetlinkRoute::removal(route));
+    }
     const Envelope to = envelope();
     auto& resign = *out.add_resigns();
     resign.set_kind(testament::Frame::RAW_VRRP);
-    resign.set_interface(interface_.index);
+    resign.set_interface(vip_interface());
     resign.set_source(bytes_of(to.source));
     resign.set_destination(bytes_of(to.destination));
     auto message = advertisement(kResignPriority);
@@ -92,7 +94,7 @@ bool Instance::resume(const testament::Router& left) {
   Parameters parameters = fsm_.parameters();
   parameters.own_address = *own;
   feed(Reconfigured{parameters});
-  if (!open_socket()) return false;
+  if (!open_socket() || !prepare_mac(life.active())) return false;
 
   form_ = life.rfc_checksum() ? ChecksumForm::rfc : ChecksumForm::pseudo_header;
   transitions_ = life.transitions();

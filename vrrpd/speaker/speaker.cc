@@ -107,6 +107,17 @@ void Speaker::run() {
 /// VIPs that an earlier life left, even one with another configuration: marked as ours, on an
 /// interface of ours.
 void Speaker::remove_leftovers() {
+  const auto macvlans = macvlans_.dump();
+  if (!macvlans) log_.environment("link", "{}", macvlans.error().message);
+  for (const Macvlan::Found& found : macvlans.value_or(std::vector<Macvlan::Found>{})) {
+    const bool wanted = std::any_of(instances_.begin(), instances_.end(), [&](const auto& item) {
+      return item.second->config().virtual_mac_interface == found.name;
+    });
+    if (!found.marked || wanted) continue;
+    const Status removed = macvlans_.remove(found.index);
+    log_.info("link", "removed {}, left by an earlier life{}", found.name,
+              removed ? "" : ": " + removed.error().message);
+  }
   // Those of a router that goes on are in use; it has added what it misses.
   const bool goes_on = std::any_of(instances_.begin(), instances_.end(), [](const auto& item) {
     return item.second->role() == Role::active;
@@ -124,9 +135,11 @@ void Speaker::remove_leftovers() {
   for (const InstalledAddress& found : *addresses) {
     const bool ours = std::any_of(instances_.begin(), instances_.end(), [&](const auto& item) {
       const RouterConfig& router = item.second->config();
-      const bool ours_by_name =
-          ::if_nametoindex(router.interface.c_str()) == static_cast<unsigned>(found.interface);
-      return ours_by_name || router.is_vip(found.prefix.ip);
+      const auto is = [&](const std::string& name) {
+        return ::if_nametoindex(name.c_str()) == static_cast<unsigned>(found.interface);
+      };
+      return is(router.interface) || is(router.virtual_mac_interface) ||
+             router.is_vip(found.prefix.ip);
     });
     const bool in_use = std::any_of(instances_.begin(), instances_.end(), [&](const auto& item) {
       const std::vector<Prefix>& installed = item.second->installed();
@@ -167,6 +180,7 @@ void Speaker::add_router(const RouterConfig& config, const testament::Testament&
           .routes = routes_,
           .cell = shared_.board().cells.at(*cell),
           .cell_number = *cell,
+          .macvlans = macvlans_,
           .on_testament = [this] { publish(); },
           .on_role = [this] { tell_role(); },
           .on_notify = notify,

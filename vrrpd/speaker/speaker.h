@@ -120,6 +120,7 @@ class Speaker {
   TimePoint started_;
   NetlinkAddress kernel_;
   NetlinkRoute routes_;
+  Macvlan macvlans_;
   Life life_;
   std::optional<SigningKeys> keys_;
   std::unique_ptr<PairPath> pair_;                              // none without [pair] and its key

@@ -130,7 +130,14 @@ TEST_F(OneNode, the_vip_is_never_a_source_address) {
 TEST_F(OneNode, a_vip_of_a_foreign_network_brings_the_route_to_it) {
   replace_in_config("addresses = 10.0.0.100/24", "addresses = 192.0.2.100/24, 10.0.0.100/24");
   ASSERT_TRUE(becomes_active());
-  EXPECT_THAT(lb1().inside.ip("-4 -o addr show dev eth0"), HasSubstr("inet 192.0.2.100/24 "));
+  EXPECT_THAT(lb1().inside.ip("-4 -o addr show dev eth0"), HasSubstr("inet 192.0.2.100/32 "));
+  EXPECT_TRUE(eventually(
+      2s,
+      [&] {
+        return lb1().inside.ip("route show proto 247").find("192.0.2.0/24 dev eth0") !=
+               std::string::npos;
+      },
+      "the route"));
   EXPECT_THAT(lb1().inside.ip("route get 192.0.2.1"), HasSubstr("dev eth0"));
 }
 

@@ -158,6 +158,37 @@ TEST(VrrpConfig, routers_of_a_group_have_one_priority_and_one_preempt) {
               HasSubstr("preempt: differs from [vrrp main] in group web"));
 }
 
+TEST(VrrpConfig, a_virtual_mac_has_an_interface_of_its_own) {
+  const auto read = [](std::string_view more) {
+    return parse_config(with(more), "f", "lb1")->routers[0];
+  };
+  EXPECT_FALSE(read("").virtual_mac);
+  EXPECT_TRUE(read("virtual_mac = yes").virtual_mac);
+  EXPECT_EQ(read("virtual_mac = yes").virtual_mac_interface, "vrrp.51");
+  EXPECT_EQ(read("virtual_mac = yes\nvirtual_mac_interface = lan").virtual_mac_interface, "lan");
+  EXPECT_FALSE(read("").same_router(read("virtual_mac = yes"))) << "the VIPs move to it";
+  EXPECT_THAT(mistakes(with("virtual_mac = yes\npeer = 10.0.0.2")),
+              HasSubstr("valid: without peer"));
+  EXPECT_THAT(mistakes(with("virtual_mac = yes\nvirtual_mac_interface = averylongnamefor1")),
+              HasSubstr("valid: at most 15 letters"));
+}
+
+TEST(VrrpConfig, reads_routes_and_tracked_interfaces_and_names_the_place_of_a_mistake) {
+  const auto read = parse_config(
+      with("routes = 10.7.0.0/16 via 10.0.0.9\ntrack_interfaces = eth1, eth2 weight -20\n"
+           "link_debounce = 1s"),
+      "f", "lb1");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->routers[0].routes.at(0).to_string(), "10.7.0.0/16 via 10.0.0.9");
+  EXPECT_EQ(read->routers[0].track_interfaces.at(1).weight, -20);
+  EXPECT_EQ(read->routers[0].link_debounce, 1s);
+  EXPECT_THAT(
+      mistakes(with("routes = 10.7.0.0/16")),
+      testing::StartsWith("hapair.conf:5: [vrrp main]: routes: '10.7.0.0/16' leads nowhere"));
+  EXPECT_THAT(mistakes(with("track_interfaces = eth1 weight 0")),
+              testing::StartsWith("hapair.conf:5: [vrrp main]: track_interfaces: 'eth1 weight 0'"));
+}
+
 TEST(VrrpConfig, refuses_a_peer_that_is_a_vip_or_no_host) {
   EXPECT_THAT(mistakes(with("peer = 10.0.0.100")), HasSubstr("10.0.0.100 is a VIP of this router"));
   EXPECT_THAT(mistakes(with("peer = 224.0.0.18")), HasSubstr("no address of a host"));

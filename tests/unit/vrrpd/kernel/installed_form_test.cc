@@ -24,10 +24,10 @@ TEST(InstalledForm, of_ipv6_alike) {
   EXPECT_EQ(installed_form(prefix("2001:db8:1::100/64"), own), prefix("2001:db8:1::100/64"));
 }
 
-TEST(InstalledForm, of_a_foreign_network_it_keeps_its_prefix) {
+TEST(InstalledForm, of_a_foreign_network_an_ipv4_one_is_a_host_address_too) {
   const std::vector<Prefix> own{prefix("10.0.0.1/24")};
-  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), own), prefix("192.0.2.100/24"));
-  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), {}), prefix("192.0.2.100/24"));
+  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), own), prefix("192.0.2.100/32"));
+  EXPECT_EQ(installed_form(prefix("192.0.2.100/24"), {}), prefix("192.0.2.100/32"));
 }
 
 }  // namespace
