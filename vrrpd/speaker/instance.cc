@@ -267,8 +267,8 @@ Status Instance::execute(const SendAdvertisement& action) {
   }
   std::vector<uint8_t> message = advertisement(action.priority);
   if (authenticated()) message = sealed(std::move(message), around_.life.next());
-  Status sent = socket->send(vip_interface(), fsm_.parameters().own_address,
-                             envelope().destination, message);
+  Status sent =
+      socket->send(vip_interface(), fsm_.parameters().own_address, envelope().destination, message);
   if (sent) {
     around_.cell.sent.fetch_add(1, std::memory_order_relaxed);
     if (action.priority != kResignPriority) around_.cell.last_sent.set(around_.loop.now());

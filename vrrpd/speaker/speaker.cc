@@ -61,9 +61,11 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       lbcore_grace_(loop_, [this] { on_lbcore_change(); }),
       terminate_(loop_, SIGTERM, [this] { stop("stopped by SIGTERM"); }),
       interrupt_(loop_, SIGINT, [this] { stop("stopped by SIGINT"); }),
-      hang_up_(loop_, SIGHUP, [this] { reload(); }),
+      hang_up_(loop_, SIGHUP, [this] { reader_.request(); }),
       channel_watcher_(loop_.raw()),
-      turn_(loop_.raw()) {
+      turn_(loop_.raw()),
+      reader_(loop_, {.read = [this] { return read(); },
+                      .on_read = [this](const auto& loaded) { apply(loaded); }}) {
   turn_.set<Speaker, &Speaker::on_turn>(this);
   turn_.start();
   channel_watcher_.set<Speaker, &Speaker::on_channel>(this);
@@ -94,10 +96,6 @@ void Speaker::open_control() {
     if (shared_.board().life == 1 && !links_.synced()) throw;
     if (control_lines_.allow(loop_.now())) log_.environment("control", "{}", error.what());
   }
-}
-
-Speaker::~Speaker() {
-  if (reader_.joinable()) reader_.join();
 }
 
 void Speaker::run() {
@@ -274,32 +272,19 @@ void Speaker::stop(const std::string& reason) {
 
 // --- Reload --------------------------------------------------------------------------------------
 
-void Speaker::reload() {
-  read_again_ = true;
-  if (reading_) return;
-  read_again_ = false;
-  reading_ = true;
-  if (reader_.joinable()) reader_.join();
-  reader_ = std::thread([this, path = options_.config, node = node_] {
-    loop_.post([this, loaded = read(path, node)] { apply(loaded); });
-  });
-}
-
-/// Not on the loop's thread. What is valid is kept for the next speaker, whatever becomes of the
+/// On the reader's thread. What is valid is kept for the next speaker, whatever becomes of the
 /// file.
-Result<DaemonConfig> Speaker::read(const std::string& path, const std::string& node) {
-  const auto text = config::read_text(path);
+Result<DaemonConfig> Speaker::read() {
+  const auto text = config::read_text(options_.config);
   if (!text) return tl::unexpected(text.error());
-  auto loaded = parse_config(*text, path, node);
+  auto loaded = parse_config(*text, options_.config, node_);
   if (!loaded) return loaded;
   if (const Status kept = shared_.keep_config(*text); !kept) return tl::unexpected(kept.error());
   return loaded;
 }
 
 void Speaker::apply(const Result<DaemonConfig>& loaded) {
-  reading_ = false;
   if (stopping_) return;
-  if (read_again_) return reload();
   if (!loaded) {
     log_.environment("config", "the new configuration is invalid, nothing was changed:\n{}",
                      loaded.error().message);

@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include <ev++.h>
 
@@ -31,6 +30,7 @@
 #include "vrrpd/operate/operating.h"
 #include "vrrpd/options.h"
 #include "vrrpd/pair_path/pair_path.h"
+#include "vrrpd/speaker/config_reader.h"
 #include "vrrpd/speaker/groups.h"
 #include "vrrpd/speaker/instance.h"
 #include "vrrpd/speaker/role_link.h"
@@ -44,7 +44,6 @@ class Speaker {
   /// `shared`: the guardian's, written by us alone as long as we live.
   Speaker(Logger& log, Options options, DaemonConfig config, const UniqueFd& channel,
           SharedState& shared, Operating& operating);
-  ~Speaker();
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
 
@@ -77,8 +76,7 @@ class Speaker {
   Status hand_over_to_peer(uint32_t id);
   void write(control::PairPath& out) const;
 
-  void reload();
-  Result<DaemonConfig> read(const std::string& path, const std::string& node);
+  Result<DaemonConfig> read();
   void apply(const Result<DaemonConfig>& loaded);
 
   // What pairadm asks: speaker_requests.cc.
@@ -134,10 +132,6 @@ class Speaker {
   bool told_of_peer_ = false;  // that it is heard on the pair path
   bool stopping_ = false;
 
-  std::thread reader_;  // of a configuration that is being reloaded
-  bool reading_ = false;
-  bool read_again_ = false;
-
   LinkMonitor links_;
   RouteWatch route_watch_;
   RoleLink lbcore_;
@@ -153,6 +147,7 @@ class Speaker {
   SignalWatcher hang_up_;
   ev::io channel_watcher_;
   ev::prepare turn_;
+  ConfigReader reader_;  // last: its thread ends first
 };
 
 }  // namespace hapair::vrrp
