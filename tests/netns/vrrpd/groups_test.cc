@@ -79,8 +79,7 @@ TEST_F(Groups, a_silent_partition_of_one_network_moves_nothing) {
     EXPECT_TRUE(stays_on("lb1")) << cut;
     lab_->lan().set_forwarding(lab_->node(cut).inside, "eth0", true);
   }
-  EXPECT_TRUE(vrrpd("lb2").wait_for_output(
-      "vrrp main: stays Backup (group web: waits for inside, which hears an Active)", 1s));
+  EXPECT_TRUE(vrrpd("lb2").wait_for_output("vrrp main: stays Backup (", 1s));
   EXPECT_TRUE(stays_on("lb1"));
 }
 
