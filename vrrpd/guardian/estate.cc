@@ -145,7 +145,7 @@ Status Estate::send(const testament::Frame& frame) const {
     return fail("a resign without addresses");
   }
   if (frame.kind() == testament::Frame::UDP) {
-    return send_udp({.ip = *source, .port = static_cast<uint16_t>(frame.port())},
+    return send_udp({.ip = *source, .port = static_cast<uint16_t>(frame.source_port())},
                     {.ip = *destination, .port = static_cast<uint16_t>(frame.port())},
                     bytes_of(frame.payload()));
   }

@@ -78,6 +78,8 @@ class Instance {
   void on_link(const LinkMonitor& monitor);
   void on_address_removed(int interface, const IpAddress& ip);
   void on_route_removed();
+  /// Those that the kernel refused; call twice a second.
+  void retry_routes();
   void on_lbcore(const ServingLease& lease);
   /// A tracked interface or script has a verdict, or another one.
   void on_tracked(const std::string& name, Tracked::Thing thing);
@@ -105,6 +107,7 @@ class Instance {
 
   [[nodiscard]] const RouterConfig& config() const { return config_; }
   [[nodiscard]] Role role() const { return fsm_.role(); }
+  [[nodiscard]] const std::string& reason() const { return fsm_.reason(); }
   [[nodiscard]] const Fsm& fsm() const { return fsm_; }
   [[nodiscard]] bool leaving() const { return stopping_; }  // told to stop
   /// Active, or with VIPs on the interface still.
@@ -135,6 +138,7 @@ class Instance {
   void change_addresses();
 
   // Virtual routes: instance_routes.cc.
+  void write_last_will(testament::Frame& out) const;
   void add_routes();
   void remove_routes(const std::vector<VirtualRoute>& routes);
   void change_routes(const RouterConfig& before);
@@ -197,6 +201,7 @@ class Instance {
   ev::io watcher_;
   int mac_interface_ = 0;  // index of the one that carries the virtual MAC; 0: none
   bool mac_up_ = false;
+  bool routes_refused_ = false;
   std::optional<AdvSocket> mac_socket_;
   ev::io mac_watcher_;
   std::vector<Prefix> installed_;  // or about to be

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <net/if.h>
 
@@ -57,6 +58,7 @@ void Instance::write(testament::Router& out) const {
     auto message = advertisement(kResignPriority);
     if (authenticated()) message = sealed(std::move(message), around_.life.last_will());
     resign.set_payload(message.data(), message.size());
+    if (around_.pair != nullptr) write_last_will(*out.add_resigns());
   }
   if (role() == Role::initialize) return;
   testament::Life& life = *out.mutable_life();
@@ -75,6 +77,18 @@ void Instance::write(testament::Router& out) const {
     entry.set_line(past.line);
     entry.set_at_ns(ns(past.at));
   }
+}
+
+/// The same for every router of the node: it says that none of them is Active any more.
+void Instance::write_last_will(testament::Frame& out) const {
+  const config::Pair& pair = around_.pair->config().pair;
+  const std::vector<uint8_t> will = around_.pair->last_will();
+  out.set_kind(testament::Frame::UDP);
+  out.set_source(bytes_of(pair.own.ip));
+  out.set_destination(bytes_of(pair.other.ip));
+  out.set_source_port(pair.own.port);
+  out.set_port(pair.other.port);
+  out.set_payload(will.data(), will.size());
 }
 
 bool Instance::resume(const testament::Router& left) {

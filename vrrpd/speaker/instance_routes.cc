@@ -1,5 +1,5 @@
 // An instance's virtual routes: there while it holds its VIPs. One that the kernel refuses is a
-// line in the log and tried again at every renewal: without it the node serves what it can, and the
+// line in the log and tried again twice a second: without it the node serves what it can, and the
 // other node has the same configuration.
 #include <algorithm>
 #include <iterator>
@@ -60,8 +60,13 @@ void Instance::add_routes() {
   const auto routes = routes_to_hold();
   if (routes.empty()) return;
   const auto added = around_.routes.add(routes);
+  routes_refused_ = !added;
   if (added || !failure_lines_.allow(around_.loop.now())) return;
   around_.log.environment(subsystem_, "{}", added.error().message);
+}
+
+void Instance::retry_routes() {
+  if (routes_refused_ && role() == Role::active && install_.done()) add_routes();
 }
 
 /// Before the VIPs.

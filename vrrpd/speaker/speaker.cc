@@ -194,6 +194,9 @@ void Speaker::add_router(const RouterConfig& config, const testament::Testament&
     if (!lbcore_grace_.armed()) lbcore_grace_.arm(loop_.now() + kLbcoreGrace);
     apply_scripts(added);
     if (demotion_) added.on_demotion(demotion_->why());
+    // The speaker before us may have died before it said so; a hook that has run does not run
+    // again.
+    post_hook(added, {.from = added.role(), .to = added.role(), .reason = added.reason()}, false);
     return;
   }
   RouterCell& fresh = shared_.board().cells.at(*cell);
@@ -255,6 +258,7 @@ void Speaker::on_tick() {
   for (auto& [name, instance] : instances_) {
     // A socket that could not be opened is tried again.
     if (links_.synced() && instance->role() == Role::initialize) instance->on_link(links_);
+    instance->retry_routes();
   }
   hooks_.tick();
   groups_.reunite();
