@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
+
 namespace hapair {
 
 namespace {
@@ -83,6 +85,11 @@ std::string format_duration(Duration duration) {
   }
   if (duration == Duration::zero()) return "0s";
   return fmt::format("{:.6g}{}", in_unit, unit);
+}
+
+std::string roughly(Duration duration) {
+  const double ms = std::chrono::duration<double, std::milli>(duration).count();
+  return ms < 1000 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);
 }
 
 }  // namespace hapair

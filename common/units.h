@@ -24,4 +24,7 @@ Result<int64_t> parse_integer(std::string_view text);
 /// The shortest exact text in one unit: 10ms, 1.5s, 5m.
 std::string format_duration(Duration duration);
 
+/// "36 ms", "3.6 s": for people, never parsed.
+std::string roughly(Duration duration);
+
 }  // namespace hapair

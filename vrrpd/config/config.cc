@@ -1,8 +1,6 @@
 #include "vrrpd/config/config.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -11,169 +9,16 @@
 
 #include "common/config/pair_section.h"
 #include "common/units.h"
-#include "vrrpd/hooks/runners.h"
+#include "vrrpd/config/agreement.h"
 
 namespace hapair::vrrp {
 
 namespace {
 
-using config::Key;
-using config::Kind;
 using config::Section;
-using config::Type;
 
 constexpr size_t kMaxAddresses = 20;  // per router: what an advertisement names
 constexpr size_t kMaxExtraAddresses = 1000;
-
-constexpr std::array kVrrpKeys{
-    Key{.name = "interface", .fallback = std::nullopt, .help = "network interface of the router"},
-    Key{.name = "vrid",
-        .type = Type::integer,
-        .least = "1",
-        .most = "255",
-        .fallback = std::nullopt,
-        .help = "virtual router identifier, the same on both nodes"},
-    Key{.name = "version",
-        .type = Type::integer,
-        .least = "2",
-        .most = "3",
-        .fallback = "3",
-        .help = "VRRP version; 2 for peers that know no other"},
-    Key{.name = "priority",
-        .type = Type::integer,
-        .least = "1",
-        .most = "255",
-        .fallback = "100",
-        .help = "the greater one becomes Active; 255 owns the addresses"},
-    Key{.name = "advert_interval",
-        .type = Type::duration,
-        .least = "10ms",
-        .most = "40s",
-        .fallback = "1s",
-        .help = "time between advertisements, in steps of 10ms"},
-    Key{.name = "addresses",
-        .type = Type::prefix,
-        .fallback = std::nullopt,
-        .list = true,
-        .help = "the VIPs with the prefix length of their network, all of one family"},
-    Key{.name = "extra_addresses",
-        .type = Type::prefix,
-        .list = true,
-        .help = "more VIPs, held with the others but not named in advertisements"},
-    Key{.name = "virtual_mac",
-        .type = Type::yes_no,
-        .fallback = "no",
-        .help = "whether the VIPs have the virtual router's own MAC address"},
-    Key{.name = "virtual_mac_interface",
-        .help = "name of the interface that carries it; default vrrp.VRID, IPv6 vrrp6.VRID"},
-    Key{.name = "track_interfaces",
-        .list = true,
-        .help = "other interfaces whose carrier counts: NAME, or NAME weight N"},
-    Key{.name = "link_debounce",
-        .type = Type::duration,
-        .least = "0",
-        .most = "1m",
-        .fallback = "200ms",
-        .help = "how long a returned carrier must last to count"},
-    Key{.name = "routes",
-        .list = true,
-        .help = "routes that the Active adds, as ip route has them"},
-    Key{.name = "group", .help = "name of the routers of this node that move together"},
-    Key{.name = "peer",
-        .type = Type::address,
-        .help = "unicast to this address instead of multicast"},
-    Key{.name = "min_ttl",
-        .type = Type::integer,
-        .least = "1",
-        .most = "255",
-        .fallback = "255",
-        .help = "least TTL accepted from a peer behind routers"},
-    Key{.name = "preempt",
-        .type = Type::yes_no,
-        .fallback = "no",
-        .help = "whether a returning node of greater priority takes the role back"},
-    Key{.name = "preempt_delay",
-        .type = Type::duration,
-        .least = "0",
-        .most = "1000s",
-        .fallback = "0",
-        .help = "how long it leaves the role to a worse Active before it preempts"},
-    Key{.name = "sync_wait",
-        .type = Type::duration,
-        .least = "0",
-        .most = "1h",
-        .fallback = "30s",
-        .help = "how long preemption waits for lbcore's tables"},
-    Key{.name = "boot_hold",
-        .type = Type::duration,
-        .least = "0",
-        .most = "10m",
-        .fallback = "10s",
-        .help = "silence to observe after carrier before taking part"},
-    Key{.name = "witness", .help = "ADDRESS or tcp ADDRESS:PORT that answers a node with a line"},
-    Key{.name = "witness_interval",
-        .type = Type::duration,
-        .least = "100ms",
-        .most = "1m",
-        .fallback = "1s",
-        .help = "time between two questions to the witness"},
-    Key{.name = "authentication",
-        .type = Type::choice,
-        .fallback = "auto",
-        .choices = "auto|yes|no",
-        .help = "whether unicast advertisements are authenticated with the pair's key"},
-    Key{.name = "checksum",
-        .type = Type::choice,
-        .fallback = "auto",
-        .choices = "auto|rfc|pseudo-header",
-        .help = "what the checksum of sent advertisements covers"},
-    Key{.name = "track_lbcore",
-        .type = Type::choice,
-        .fallback = "auto",
-        .choices = "auto|yes|no",
-        .help = "give the VIPs away when lbcore does not serve"},
-    Key{.name = "announcements",
-        .type = Type::integer,
-        .least = "1",
-        .most = "20",
-        .fallback = "4",
-        .help = "how often each VIP is announced after a takeover"},
-    Key{.name = "announce_interval",
-        .type = Type::duration,
-        .least = "1ms",
-        .most = "10s",
-        .fallback = "50ms",
-        .help = "time between these announcements"},
-    Key{.name = "announce_refresh",
-        .type = Type::duration,
-        .least = "0",
-        .most = "1h",
-        .fallback = "10s",
-        .help = "how often the Active announces without a reason; 0: never"},
-    Key{.name = "track", .list = true, .help = "the [track] scripts that count for this router"},
-    Key{.name = "on_active", .help = "program to run when the router became Active"},
-    Key{.name = "on_backup", .help = "program to run when it became Backup"},
-    Key{.name = "on_fault", .help = "program to run when trouble took it to Initialize"},
-    Key{.name = "on_stop", .help = "program to run when it is stopped"},
-    Key{.name = "hook_user", .help = "the user that runs these programs"},
-    Key{.name = "hook_timeout",
-        .type = Type::duration,
-        .least = "100ms",
-        .most = "1h",
-        .fallback = "30s",
-        .help = "how long such a program may take"},
-};
-
-const std::array kKinds{
-    Kind{.name = "vrrp", .named = Kind::Named::always, .keys = kVrrpKeys},
-    Kind{.name = "track", .named = Kind::Named::always, .keys = track_keys()},
-    config::kPairKind,
-    Kind{.name = "lbcore", .foreign = true},
-    Kind{.name = "service", .named = Kind::Named::optional, .foreign = true},
-    Kind{.name = "route", .named = Kind::Named::optional, .foreign = true},
-    Kind{.name = "pool", .named = Kind::Named::optional, .foreign = true},
-    Kind{.name = "server", .named = Kind::Named::optional, .foreign = true},
-};
 
 /// Collects the mistakes that a key table cannot see.
 class Reader {
@@ -191,8 +36,7 @@ class Reader {
       complain(
           Error{fmt::format("{}: no [vrrp NAME] section: vrrpd has nothing to do", file_.path())});
     }
-    check_against_each_other(out.routers);
-    check_tracks(out);
+    check_agreement(file_, out, complain_);
     share_tracks(out.routers);
     if (!mistakes_.empty()) return tl::unexpected(Error{mistakes_});
     return out;
@@ -467,98 +311,6 @@ class Reader {
     return ChecksumChoice::automatic;
   }
 
-  void check_against_each_other(const std::vector<RouterConfig>& routers) {
-    for (size_t i = 0; i < routers.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        const RouterConfig& one = routers[i];
-        const RouterConfig& other = routers[j];
-        const Section& section = *file_.find("vrrp", one.name);
-        // RFC 9568 section 5.2.3: IPv4 and IPv6 number their virtual routers each for itself.
-        if (one.interface == other.interface && one.vrid == other.vrid &&
-            one.family == other.family) {
-          complain(section.error("vrid", fmt::format("{} on {} is taken by [vrrp {}]", one.vrid,
-                                                     one.interface, other.name)));
-        }
-      }
-    }
-    refuse_shared_vips(routers);
-    refuse_uneven_groups(routers);
-  }
-
-  void refuse_shared_vips(const std::vector<RouterConfig>& routers) {
-    std::map<IpAddress, std::string> owners;
-    for (const RouterConfig& router : routers) {
-      const Section& section = *file_.find("vrrp", router.name);
-      for (const auto& [key, vips] : {std::pair{"addresses", &router.addresses},
-                                      std::pair{"extra_addresses", &router.extra_addresses}}) {
-        for (const Prefix& vip : *vips) {
-          const auto [owner, first] = owners.emplace(vip.ip, router.name);
-          if (first || owner->second == router.name) continue;
-          complain(section.error(key, fmt::format("{} belongs to [vrrp {}] already",
-                                                  vip.ip.to_string(), owner->second)));
-        }
-      }
-    }
-  }
-
-  void check_tracks(const DaemonConfig& config) {
-    for (const RouterConfig& router : config.routers) {
-      for (const std::string& track : router.track) {
-        if (std::ranges::find(config.scripts, track, &TrackScript::name) != config.scripts.end())
-          continue;
-        complain(file_.find("vrrp", router.name)
-                     ->error("track", fmt::format("there is no section [track {}]", track)));
-      }
-    }
-    if (config.hook_users().size() > kMostHookUsers) {
-      complain(Error{fmt::format("{}: hooks and scripts name {} users; valid: at most {}",
-                                 file_.path(), config.hook_users().size(), kMostHookUsers)});
-    }
-  }
-
-  /// What one of a group tracks counts for all of them: their priorities must stay equal.
-  static void share_tracks(std::vector<RouterConfig>& routers) {
-    for (RouterConfig& one : routers) {
-      for (const RouterConfig& other : routers) {
-        if (one.group.empty() || other.group != one.group) continue;
-        for (const std::string& track : other.track) {
-          if (std::ranges::find(one.track, track) == one.track.end()) one.track.push_back(track);
-        }
-        for (const TrackInterface& link : other.track_interfaces) {
-          if (std::ranges::find(one.track_interfaces, link.name, &TrackInterface::name) ==
-              one.track_interfaces.end()) {
-            one.track_interfaces.push_back(link);
-          }
-        }
-      }
-    }
-  }
-
-  /// Routers that move together must want the same, or each of two nodes could want half of them.
-  void refuse_uneven_groups(const std::vector<RouterConfig>& routers) {
-    std::map<std::string, const RouterConfig*> first_of;
-    for (const RouterConfig& router : routers) {
-      if (router.group.empty()) continue;
-      const auto [at, is_first] = first_of.emplace(router.group, &router);
-      if (is_first) continue;
-      const RouterConfig& first = *at->second;
-      const Section& section = *file_.find("vrrp", router.name);
-      if (router.parameters.priority != first.parameters.priority) {
-        complain(section.error(
-            "priority",
-            fmt::format(
-                "{} differs from {} of [vrrp {}] in group {}; valid: one priority in a group",
-                router.parameters.priority, first.parameters.priority, first.name, router.group)));
-      }
-      if (router.parameters.preempt != first.parameters.preempt) {
-        complain(section.error("preempt",
-                               fmt::format("differs from [vrrp {}] in group {}; valid: the same in "
-                                           "a group",
-                                           first.name, router.group)));
-      }
-    }
-  }
-
   const config::Config& file_;
   const Complain complain_ = [this](const Error& error) { complain(error); };
   std::string mistakes_;
@@ -601,17 +353,13 @@ Duration DaemonConfig::stop_hooks_take() const {
   return out;
 }
 
-std::span<const config::Kind> config_kinds() {
-  return kKinds;
-}
-
 Result<DaemonConfig> load_config(const std::string& path, const std::string& node) {
-  return resolve(config::load(path, node, kKinds));
+  return resolve(config::load(path, node, config_kinds()));
 }
 
 Result<DaemonConfig> parse_config(std::string_view text, const std::string& path,
                                   const std::string& node) {
-  return resolve(config::load_text(text, path, node, kKinds));
+  return resolve(config::load_text(text, path, node, config_kinds()));
 }
 
 }  // namespace hapair::vrrp

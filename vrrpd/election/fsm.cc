@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/units.h"
 #include "vrrpd/wire/intervals.h"
 #include "vrrpd/wire/packet.h"
 
@@ -14,18 +15,10 @@ namespace {
 
 constexpr Duration kRetryAfterFailure =
     1s;  // a router whose action failed lets the other one serve meanwhile
-constexpr Duration kMostAnnounceGap =
-    1s;  // between announcements while evidence of a second Active goes on
 constexpr Duration kResignAnnounceGap =
     2ms;  // between announcements that resigns cause: each may be the last word of a second Active
 constexpr Duration kLeastAnswerGap =
     1ms;  // a flood of losing advertisements is not answered one by one
-
-/// "36 ms", "3.6 s": for people.
-std::string roughly(Duration duration) {
-  const double ms = std::chrono::duration<double, std::milli>(duration).count();
-  return ms < 1000 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);
-}
 
 }  // namespace
 
@@ -409,65 +402,6 @@ void Fsm::advertise(Active& active) {
 void Fsm::arm(Active& active, TimePoint at) {
   active.deadline = at;
   actions_.emplace_back(ArmDeadline{at});
-}
-
-void Fsm::announce(Active& active) {
-  active.announced = now_;
-  active.announce_due.reset();
-  actions_.emplace_back(Announce{});
-}
-
-/// Somebody else was, or is, Active too: neighbours may have learnt his port. Not before `gap`
-/// after the last time; what that swallows is made good at a later advertisement. While it goes on,
-/// the gaps grow: a lasting one-way partition must not become a storm of announcements.
-void Fsm::announce_again(Active& active, Duration gap) {
-  const Duration since = now_ - active.announced;
-  if (since < gap) {
-    active.announce_due =
-        std::min(active.announced + gap, active.announce_due.value_or(TimePoint::max()));
-    return;
-  }
-  const bool goes_on = since <= 2 * kMostAnnounceGap;
-  const Duration most = std::max(kMostAnnounceGap, parameters_.interval);
-  active.announce_gap =
-      goes_on ? std::clamp<Duration>(2 * active.announce_gap, parameters_.interval, most)
-              : parameters_.interval;
-  announce(active);
-}
-
-/// With preempt, a worse Active was heard: says what we wait for before we take over from it.
-void Fsm::consider_preemption(Backup& backup, const Heard& event) {
-  if (event.priority == kResignPriority) return;
-  const bool worse = parameters_.preempt && !handed_over_ && now_ >= backup.yields_until &&
-                     event.priority < parameters_.priority;
-  if (!worse || parameters_.priority == kOwnerPriority) {
-    backup.could_preempt_since.reset();
-    if (std::exchange(backup.waits_to_preempt, false)) {
-      explain(fmt::format("follows {}, priority {}", event.sender.to_string(), event.priority));
-    }
-    return;
-  }
-  std::string waits_for;
-  if (!in_sync_ && now_ < backup.preempt_from) {
-    backup.could_preempt_since.reset();
-    waits_for = fmt::format("the tables, at most {},", roughly(parameters_.sync_wait));
-  } else {
-    if (!backup.could_preempt_since) backup.could_preempt_since = now_;
-    if (preempts(backup)) return;
-    waits_for = fmt::format("{} (preempt_delay)", roughly(parameters_.preempt_delay));
-  }
-  backup.waits_to_preempt = true;
-  explain(fmt::format("waits for {} before it preempts {}", waits_for, event.sender.to_string()));
-}
-
-bool Fsm::preempts(const Backup& backup) const {
-  if (parameters_.priority == kOwnerPriority) return true;
-  if (!parameters_.preempt || handed_over_ || now_ < backup.yields_until) return false;
-  // Beyond the RFC (DESIGN invariant 5): not before the tables are in sync, within limits.
-  if (!in_sync_ && now_ < backup.preempt_from) return false;
-  return parameters_.preempt_delay == Duration::zero() ||
-         (backup.could_preempt_since &&
-          now_ - *backup.could_preempt_since >= parameters_.preempt_delay);
 }
 
 bool Fsm::beats_us(const Heard& event) const {

@@ -54,7 +54,7 @@ Result<int> NetlinkSocket::ask(std::string request, std::string_view attempt) {
 
 Status NetlinkSocket::list(std::string request, std::string_view attempt,
                            const std::function<void(nlmsghdr*)>& each) {
-  if (const Status sent = send(request, attempt); !sent) return sent;
+  if (Status sent = send(request, attempt); !sent) return sent;
   alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;  // NOLINT: filled by recv
   while (true) {
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);

@@ -51,7 +51,7 @@ void Instance::forget_mac() {
 
 Status Instance::raise_mac(bool up) {
   if (mac_interface_ == 0) return {};
-  const Status done = around_.macvlans.set_up(mac_interface_, up);
+  Status done = around_.macvlans.set_up(mac_interface_, up);
   if (done) mac_up_ = up;
   return done;
 }

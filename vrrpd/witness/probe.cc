@@ -50,9 +50,9 @@ std::vector<sock_filter> advertisement_filter(const IpAddress& witness) {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kMessage),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 136, 0, 9),
   };
-  for (uint8_t i = 0; i < 4; ++i) {
-    out.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kMessage + 8 + 4U * i));
-    out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word_at(witness, 4U * i), 0,
+  for (size_t i = 0; i < 4; ++i) {
+    out.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(kMessage + 8 + 4 * i)));
+    out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word_at(witness, 4 * i), 0,
                            static_cast<uint8_t>(7 - 2 * i)));
   }
   out.push_back(BPF_STMT(BPF_RET | BPF_K, 0xffffffffU));

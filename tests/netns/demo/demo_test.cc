@@ -53,7 +53,7 @@ TEST_F(DemoTest, LosesNoSessionAndLeavesNothingBehind) {
   EXPECT_EQ(finished.exit.code, 0) << finished.out << finished.err;
   EXPECT_THAT(finished.out, HasSubstr("No session was lost."));
   for (const char* event :
-       {"kill -9 lbcore", "kill -9 vrrpd", "loss of the node", "return of the node"}) {
+       {"kill -9 lbcore", "kill -9 vrrpd", "handover", "loss of the node", "return of the node"}) {
     EXPECT_THAT(finished.out, ContainsRegex(std::string(event) + " +[0-9.]+ ms"))
         << "the summary's row";
   }
