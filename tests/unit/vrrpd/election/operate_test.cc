@@ -14,7 +14,7 @@ using testing::IsEmpty;
 
 constexpr TimePoint kStart{100s};
 const IpAddress kPeer = IpAddress::parse("10.0.0.1").value();
-const Duration kDown = active_down_interval(100, 10ms);
+constexpr Duration kDown = active_down_interval(100, 10ms);
 
 Parameters params(uint8_t priority = 100) {
   return {
