@@ -69,7 +69,7 @@ Status SharedState::publish(std::string_view snapshot) {
   Slot& slot = memory_->slots[number % 2];
   slot.size = snapshot.size();
   slot.digest = digest(snapshot);
-  std::memcpy(slot.bytes.data(), snapshot.data(), snapshot.size());
+  snapshot.copy(slot.bytes.data(), snapshot.size());  // it may be empty
   memory_->published.store(number, std::memory_order_release);
   return {};
 }
