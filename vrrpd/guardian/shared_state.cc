@@ -1,6 +1,5 @@
 #include "vrrpd/guardian/shared_state.h"
 
-#include <cstring>
 #include <new>
 
 #include <sys/mman.h>
