@@ -73,7 +73,9 @@ Logger::Logger(std::string program, Level least)
     : program_(std::move(program)),
       least_(least),
       journal_(std::getenv("JOURNAL_STREAM") != nullptr),
-      writer_([this] { drain(); }) {}
+      writer_([this] { drain(); }) {
+  (void)keep_writer_still();
+}
 
 Logger::~Logger() {
   {
@@ -82,6 +84,12 @@ Logger::~Logger() {
   }
   wake_.notify_one();
   writer_.join();
+}
+
+std::unique_lock<std::mutex> Logger::keep_writer_still() {
+  std::unique_lock lock(mutex_);
+  stilled_.wait(lock, [this] { return still_; });
+  return lock;
 }
 
 void Logger::write(Level level, std::string_view subsystem, std::string_view text) {
@@ -114,9 +122,15 @@ void Logger::abort_in_debug() {
 
 void Logger::drain() {
   std::unique_lock lock(mutex_);
+  const auto stand_still = [this](bool still) {
+    still_ = still;
+    if (still) stilled_.notify_all();
+  };
   while (true) {
+    stand_still(true);
     wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
     if (queue_.empty()) return;
+    stand_still(false);
     std::vector<std::string> lines;
     lines.swap(queue_);
     const uint64_t dropped = std::exchange(dropped_, 0);
@@ -126,8 +140,12 @@ void Logger::drain() {
     if (dropped > 0)
       text +=
           fmt::format("{} log lines were dropped: standard error was not read in time\n", dropped);
+    lock.lock();
+    stand_still(true);
+    lock.unlock();
     write_all(text);
     lock.lock();
+    stand_still(false);  // what it wrote is given back
   }
 }
 

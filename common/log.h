@@ -28,11 +28,16 @@ class Logger {
   enum class Level : uint8_t { debug, info, remote, environment, bug };
 
   /// `program` prefixes each line. Threads do not survive fork(): build one Logger per process,
-  /// after the fork.
+  /// after the fork. Returns when the writer waits for its first line.
   explicit Logger(std::string program, Level least = Level::info);
   ~Logger();  // writes what is still queued
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
+
+  /// Hold it over a fork(): as long as it lives the writer takes no lock that the child would find
+  /// taken for ever (the allocator's, say). Returns at once but for lines that are being put
+  /// together; a stalled standard error does not delay it.
+  [[nodiscard]] std::unique_lock<std::mutex> keep_writer_still();
 
   template <typename... Args>
   void debug(std::string_view subsystem, fmt::format_string<Args...> format, Args&&... args) {
@@ -68,6 +73,8 @@ class Logger {
   bool journal_;
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable stilled_;
+  bool still_ = false;  // the writer waits, or writes to standard error
   std::vector<std::string> queue_;
   uint64_t dropped_ = 0;
   bool closing_ = false;

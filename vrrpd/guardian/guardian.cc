@@ -138,7 +138,7 @@ void Guardian::spawn(const std::string& why) {
   const UniqueFd theirs(pair[1]);
   next.lifeline = std::make_unique<Lifeline>();
   shared_.board().life.fetch_add(1);
-  next.pid = ::fork();
+  next.pid = fork_alone();
   if (next.pid < 0) {
     log_.environment("guardian", "{}", system_error("start the speaker").message);
     return decide(SpawnFailed{});
@@ -147,6 +147,13 @@ void Guardian::spawn(const std::string& why) {
   speaker_ = std::move(next);
   if (std::exchange(reload_asked_, false)) ::kill(speaker_->pid, SIGHUP);
   if (!why.empty()) log_.environment("guardian", "starts another speaker: {}", why);
+}
+
+/// Other threads' locks stay taken in a child for ever: none of ours may be about to take one.
+pid_t Guardian::fork_alone() {
+  for (Child& child : going_) child.lifeline->join();
+  const auto still = log_.keep_writer_still();
+  return ::fork();
 }
 
 /// In the child. The guardian's logger has no thread here and is never touched again: _exit runs no

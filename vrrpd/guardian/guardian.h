@@ -53,6 +53,7 @@ class Guardian {
   void decide(const WatchEvent& event);
   void execute(const WatchAction& action);
   void spawn(const std::string& why);
+  [[nodiscard]] pid_t fork_alone();
   [[noreturn]] void be_speaker(Child& self, const UniqueFd& channel);
   void bury(const std::string& why);
   [[nodiscard]] View view() const;

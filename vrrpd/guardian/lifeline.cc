@@ -24,7 +24,7 @@ Lifeline::Lifeline() {
 }
 
 Lifeline::~Lifeline() {
-  if (watcher_.joinable()) watcher_.join();
+  join();
   ::munmap(mutex_, sizeof(pthread_mutex_t));
 }
 
@@ -40,6 +40,10 @@ void Lifeline::watch(std::function<void()> on_death) {
     ::pthread_mutex_lock(mutex_);
     report();
   });
+}
+
+void Lifeline::join() {
+  if (watcher_.joinable()) watcher_.join();
 }
 
 }  // namespace hapair::vrrp

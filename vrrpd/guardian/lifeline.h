@@ -25,6 +25,8 @@ class Lifeline {
   void hold();
   /// In the guardian, once the speaker holds it: calls `on_death` on a thread of its own.
   void watch(std::function<void()> on_death);
+  /// Until the watching thread is gone: soon, once the holder is dead.
+  void join();
 
  private:
   pthread_mutex_t* mutex_;  // in memory shared with the speaker

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -138,8 +139,11 @@ void Runners::want(const std::set<std::string>& users, Logger* log) {
 void Runners::start(Slot& slot, const std::string& user, Logger* log) {
   slot.started = Clock::now();
   slot.restart_at.reset();
+  std::unique_lock<std::mutex> still;
+  if (log != nullptr) still = log->keep_writer_still();
   slot.pid = ::fork();
   if (slot.pid == 0) be_runner(user, slot.runners.get());
+  if (still) still.unlock();
   if (slot.pid < 0) {
     if (log != nullptr) log->environment("hooks", "{}", system_error("start the runner").message);
     slot.restart_at = slot.started + kPause;
