@@ -206,6 +206,21 @@ std::string PairLab::active_node(std::string_view vip) const {
       });
 }
 
+PairLab::Options PairLab::only_vrrpd(Duration interval) {
+  return {.advert_interval = interval,
+          .servers = 0,
+          .boot_hold = 0ms,
+          .with_lbcore = false,
+          .with_servers = false};
+}
+
+::testing::AssertionResult PairLab::start_in_order() {
+  start("lb1");
+  if (auto active = wait_active("lb1", 10s); !active) return active;
+  start("lb2");
+  return node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s);
+}
+
 void PairLab::lose_node(std::string_view name, How how) {
   // The pair link first: a node that is heard there for some milliseconds more is not lost yet.
   const Namespace& inside = node(name).inside;

@@ -68,6 +68,9 @@ class PairLab {
     std::string more = {};
   };
 
+  /// Two vrrpd and nothing behind them.
+  [[nodiscard]] static Options only_vrrpd(Duration interval);
+
   /// Builds the networks and writes the configuration; starts nothing but servers and UDP
   /// responders.
   explicit PairLab(Options options);
@@ -88,6 +91,8 @@ class PairLab {
   /// Starts what the options ask for on both nodes, or on one.
   void start();
   void start(std::string_view node);
+  /// lb1 is Active and lb2 its Backup afterwards; a failure says which is not.
+  [[nodiscard]] ::testing::AssertionResult start_in_order();
   void start_vrrpd(std::string_view node);
   void start_lbcore(std::string_view node);
   /// SIGKILL for everything on a node, as a power cut would.

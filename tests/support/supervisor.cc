@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -104,6 +105,21 @@ Finished Supervisor::inside(std::vector<std::string> argv) const {
       "--uts"};
   words.insert(words.end(), argv.begin(), argv.end());
   return run_program({.argv = std::move(words), .in = &in_});
+}
+
+std::string unit_of_vrrpd(const std::string& command) {
+  std::istringstream file(read_file(HAPAIR_SOURCE_DIR "/systemd/hapair-vrrpd.service"));
+  std::string out;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("Protect") || line.starts_with("Private")) continue;
+    if (line.starts_with("[Unit]")) line += "\nDefaultDependencies=no";
+    const std::string installed = "/usr/sbin/vrrpd";
+    if (const size_t at = line.find(installed); at != std::string::npos) {
+      line.replace(at, installed.size(), command);
+    }
+    out += line + "\n";
+  }
+  return out;
 }
 
 }  // namespace hapair::test

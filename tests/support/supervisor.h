@@ -40,4 +40,8 @@ class Supervisor {
   int systemd_ = 0;  // its process id out here
 };
 
+/// systemd/hapair-vrrpd.service for a program that is not installed: `command` wherever it names
+/// the installed one, and without the sandbox, which would hide the files of a test.
+std::string unit_of_vrrpd(const std::string& command);
+
 }  // namespace hapair::test

@@ -133,7 +133,6 @@ class Fsm {
   bool waits_for_group(Backup& backup);  // fsm_group.cc
 
   // fsm_pair.cc
-  void word_in(Initialize&);
   void word_in(Backup& backup);
   void word_in(Active& active, Role before);
   bool may_take_over(Backup& backup);

@@ -30,7 +30,6 @@ namespace hapair::vrrp {
 inline constexpr uint8_t kAddressMark = 0xf7;
 
 inline constexpr Duration kAddressLease = 2s;
-inline constexpr Duration kAddressRenewal = 500ms;
 
 struct InstalledAddress {
   int interface = 0;

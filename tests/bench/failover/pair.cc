@@ -16,15 +16,6 @@ namespace {
 constexpr const char* kPairKey =
     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
 
-// What the project's own unit promises of the end of a daemon: systemd/hapair-vrrpd.service without
-// its sandbox, which would hide the files of a test.
-std::string unit_of(const std::string& start, const std::string& stop_post) {
-  return fmt::format(
-      "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nNotifyAccess=all\nExecStart={}\n{}"
-      "Restart=on-failure\nRestartSec=1\nTimeoutStopSec=5\nKillMode=mixed\n",
-      start, stop_post.empty() ? "" : "ExecStopPost=" + stop_post + "\n");
-}
-
 }  // namespace
 
 void wait_until(TimePoint when) {
@@ -83,9 +74,11 @@ void Pair::start_keepalived(Node& node) {
       fmt::format("keepalived -n -l -P -D -f {0}.conf -p {0}.pid -r {0}.vrrp", base);
   if (setup_.supervised && &node == &lb1_) {
     node.supervisor = std::make_unique<Supervisor>(node.inside);
-    std::string unit = unit_of("/usr/sbin/" + command, "");
-    unit.replace(unit.find("Type=notify"), 11, "Type=simple");
-    node.supervisor->start("daemon", unit);
+    // As Debian's own unit: started again, and nobody cleans up.
+    node.supervisor->start("daemon", fmt::format("[Unit]\nDefaultDependencies=no\n[Service]\n"
+                                                 "ExecStart=/usr/sbin/{}\nRestart=on-failure\n"
+                                                 "RestartSec=1\nTimeoutStopSec=5\nKillMode=mixed\n",
+                                                 command));
     return;
   }
   node.daemon = std::make_unique<Process>(
@@ -122,7 +115,7 @@ void Pair::start_vrrpd(Node& node) {
   const std::string command = fmt::format("{} {}", programs::vrrpd(), arguments);
   if (setup_.supervised && &node == &lb1_) {
     node.supervisor = std::make_unique<Supervisor>(node.inside);
-    node.supervisor->start("daemon", unit_of(command, command + " --release-addresses"));
+    node.supervisor->start("daemon", unit_of_vrrpd(command));
     return;
   }
   node.daemon = std::make_unique<Process>(

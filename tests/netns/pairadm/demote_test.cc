@@ -23,15 +23,8 @@ class Demote : public RootTest {
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    lab_.emplace(PairLab::Options{.advert_interval = 10ms,
-                                  .servers = 0,
-                                  .boot_hold = 0ms,
-                                  .with_lbcore = false,
-                                  .with_servers = false});
-    lab_->start("lb1");
-    ASSERT_TRUE(lab_->wait_active("lb1", 10s));
-    lab_->start("lb2");
-    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+    lab_.emplace(PairLab::only_vrrpd(10ms));
+    ASSERT_TRUE(lab_->start_in_order());
   }
   [[nodiscard]] std::string vrrp(std::string_view node) {
     return lab_->pairadm(node, {"vrrp"}).out;

@@ -25,10 +25,7 @@ class Handover : public RootTest, public testing::WithParamInterface<bool> {
                                   .boot_hold = 0ms,
                                   .with_lbcore = false,
                                   .with_servers = false});
-    lab_->start("lb1");
-    ASSERT_TRUE(lab_->wait_active("lb1", 10s));
-    lab_->start("lb2");
-    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+    ASSERT_TRUE(lab_->start_in_order());
   }
   std::optional<PairLab> lab_;
 };

@@ -19,26 +19,15 @@ using vrrp::active_down_interval;
 constexpr Duration kSlack = 25ms;
 constexpr Duration kInterval = 10ms;
 
-PairLab::Options only_vrrpd(Duration interval) {
-  return {.advert_interval = interval,
-          .servers = 0,
-          .boot_hold = 0ms,
-          .with_lbcore = false,
-          .with_servers = false};
-}
-
 class Failover : public RootTest, public testing::WithParamInterface<bool> {
  protected:
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    auto options = only_vrrpd(kInterval);
+    auto options = PairLab::only_vrrpd(kInterval);
     options.unicast = GetParam();
     lab_.emplace(options);
-    lab_->start("lb1");
-    ASSERT_TRUE(lab_->wait_active("lb1", 5s));
-    lab_->start("lb2");
-    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+    ASSERT_TRUE(lab_->start_in_order());
     arp_ = lab_->watch_vip();
     udp_ = std::make_unique<UdpProber>(lab_->client(), PairLab::kVip);
     ASSERT_TRUE(eventually(

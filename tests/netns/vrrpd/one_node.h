@@ -17,11 +17,7 @@ class OneNode : public RootTest {
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    lab_.emplace(PairLab::Options{.advert_interval = 10ms,
-                                  .servers = 0,
-                                  .boot_hold = 0ms,
-                                  .with_lbcore = false,
-                                  .with_servers = false});
+    lab_.emplace(PairLab::only_vrrpd(10ms));
   }
 
   [[nodiscard]] PairLab::Node& lb1() { return lab_->node("lb1"); }

@@ -1,7 +1,6 @@
 // vrrpd under a real systemd, with the project's own unit: what is left when every process is
 // killed at once, and nobody of ours can clean up.
 #include <csignal>
-#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
@@ -18,40 +17,19 @@
 namespace hapair::test {
 namespace {
 
-/// systemd/hapair-vrrpd.service for a program that is not installed: other command lines, and
-/// without the sandbox, which would hide the files of a test.
-std::string unit(const std::string& command) {
-  std::istringstream file(read_file(HAPAIR_SOURCE_DIR "/systemd/hapair-vrrpd.service"));
-  std::string out;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("Protect") || line.starts_with("Private")) continue;
-    if (line.starts_with("[Unit]")) line += "\nDefaultDependencies=no";
-    const std::string installed = "/usr/sbin/vrrpd";
-    if (const size_t at = line.find(installed); at != std::string::npos) {
-      line.replace(at, installed.size(), command);
-    }
-    out += line + "\n";
-  }
-  return out;
-}
-
 class Supervised : public RootTest {
  protected:
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    lab_.emplace(PairLab::Options{.advert_interval = 100ms,
-                                  .servers = 0,
-                                  .boot_hold = 0ms,
-                                  .with_lbcore = false,
-                                  .with_servers = false});
+    lab_.emplace(PairLab::only_vrrpd(100ms));
     supervisor_.emplace(lab_->node("lb1").inside);
   }
 
   void start_lb1() {
-    supervisor_->start("vrrpd",
-                       unit(fmt::format("{} --config {} --node lb1 --run-dir {}", programs::vrrpd(),
-                                        lab_->config_path(), lab_->node("lb1").run_dir)));
+    supervisor_->start("vrrpd", unit_of_vrrpd(fmt::format("{} --config {} --node lb1 --run-dir {}",
+                                                          programs::vrrpd(), lab_->config_path(),
+                                                          lab_->node("lb1").run_dir)));
   }
 
   std::optional<PairLab> lab_;

@@ -16,14 +16,6 @@ namespace hapair::test {
 
 class TwoNodes : public RootTest {
  protected:
-  static PairLab::Options options(Duration interval) {
-    return {.advert_interval = interval,
-            .servers = 0,
-            .boot_hold = 0ms,
-            .with_lbcore = false,
-            .with_servers = false};
-  }
-
   /// lb1 is Active, and both hear each other on the pair path.
   void start(const PairLab::Options& options) {
     lab_.emplace(options);
@@ -32,10 +24,7 @@ class TwoNodes : public RootTest {
         5s, [&] { return status("lb2").routers(0).received() > 0; }, "lb2 hears lb1 on the LAN"));
   }
   void start_both() {
-    lab_->start("lb1");
-    ASSERT_TRUE(lab_->wait_active("lb1", 10s));
-    lab_->start("lb2");
-    ASSERT_TRUE(lab_->node("lb2").vrrpd->wait_for_output("Initialize -> Backup", 5s));
+    ASSERT_TRUE(lab_->start_in_order());
     ASSERT_TRUE(eventually(
         5s, [&] { return status("lb1").pair().alive() && status("lb2").pair().alive(); },
         "both are heard on the pair path"));

@@ -22,7 +22,7 @@ constexpr const char* kGateway = "10.0.0.10";  // the client's namespace plays i
 class WitnessTest : public TwoNodes {
  protected:
   void with(const std::string& lines) {
-    auto witnessed = options(kInterval);
+    auto witnessed = PairLab::only_vrrpd(kInterval);
     witnessed.vrrp = lines;
     start(witnessed);
   }
@@ -101,7 +101,7 @@ class BootHold : public TwoNodes {
   void SetUp() override {
     TwoNodes::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    auto holding = options(kInterval);
+    auto holding = PairLab::only_vrrpd(kInterval);
     holding.boot_hold = 5min;
     holding.vrrp = vrrp_;
     lab_.emplace(holding);
