@@ -31,6 +31,9 @@ class EventLoop {
 
   /// Monotonic time at which the current batch of events was fetched.
   [[nodiscard]] TimePoint now() const { return now_; }
+  /// The clock itself, for what is measured in microseconds; now() stays. About 40 ns, no system
+  /// call.
+  [[nodiscard]] static TimePoint precise_now() { return Clock::now(); }
   /// Reads the clock now; for code that has worked for long inside one callback.
   TimePoint refresh_now();
 

@@ -10,6 +10,7 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "lbcore/model/server_token.h"
+#include "lbcore/observe/histogram.h"
 
 namespace hapair::lbcore {
 
@@ -40,6 +41,7 @@ struct LiveServer {
   std::atomic<bool> up{false};  // servers start down: the first check decides
   Counters counters;
   std::atomic<uint32_t> sessions{0};
+  observe::LatencySlot latency;
 
   // Main thread only.
   std::string last_result;  // "L7OK 200 in 0.8ms"

@@ -17,6 +17,7 @@ constexpr Duration kLingerMost = 5s;
 constexpr Duration kLookInterval = 2s;
 
 using State = RelayPipe::State;
+using observe::EndedBy;
 
 template <typename T>
 void add(std::atomic<T>& counter, T amount) {
@@ -34,6 +35,12 @@ bool is_dead(int fd) {
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
+EndedBy why_let_down(const LiveServer* failed, int error) {
+  if (exhausted(error)) return EndedBy::resource;
+  if (failed == nullptr) return EndedBy::no_server;
+  return error == ETIMEDOUT ? EndedBy::server_silence : EndedBy::server;
+}
+
 int connect_to(int fd, const Endpoint& endpoint) {
   sockaddr_storage address{};
   const socklen_t size = endpoint.to_sockaddr(address);
@@ -42,11 +49,12 @@ int connect_to(int fd, const Endpoint& endpoint) {
 
 }  // namespace
 
-Connection::Connection(Worker& worker, UniqueFd client, const IpAddress& address,
+Connection::Connection(Worker& worker, UniqueFd client, const Endpoint& address,
                        std::shared_ptr<const Service> service)
     : worker_(worker),
       service_(std::move(service)),
       address_(address),
+      trace_(worker.loop().now()),
       client_(worker.loop().raw()),
       server_(worker.loop().raw()) {
   client_.fd = std::move(client);
@@ -73,7 +81,7 @@ void Connection::start() {
 void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
   while (!tried_.full()) {
     auto choice =
-        worker_.dispatcher().choose(service_->pool->id, address_, tried_, worker_.loop().now());
+        worker_.dispatcher().choose(service_->pool->id, address_.ip, tried_, worker_.loop().now());
     if (!choice.server) break;
     from_session_ = choice.from_session;
     const int error = ask(choice.server);
@@ -94,6 +102,7 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server) {
   if (!server_.fd) return errno;
   tried_.add(server->id);
   phase_ = Phase::connecting;
+  trace_.asked(EventLoop::precise_now());
   int error = connect_to(server_.fd.get(), server->address);
   // Near by, the handshake is done before connect() returns; asking once more is cheaper than a
   // turn through the event loop.
@@ -140,7 +149,8 @@ void Connection::wait_for_descriptor() {
 
 void Connection::let_down(const LiveServer* failed) {
   add<uint64_t>(service_->live->counters.failed, 1);
-  worker_.report_let_down(*service_, address_, failed, last_error_);
+  trace_.ended(why_let_down(failed, last_error_), during());
+  worker_.report_let_down(*service_, address_.ip, failed, last_error_);
   close_with_reset(std::move(client_.fd));
   over();
 }
@@ -149,8 +159,10 @@ void Connection::established() {
   worker_.disarm(*this);
   phase_ = Phase::relaying;
   add<uint64_t>(server_live_->counters.connections, 1);
+  server_live_->latency.get().connect.add(trace_.connected(EventLoop::precise_now()));
   if (!from_session_) {
-    worker_.dispatcher().record(service_->pool->id, address_, *server_live_, worker_.loop().now());
+    worker_.dispatcher().record(service_->pool->id, address_.ip, *server_live_,
+                                worker_.loop().now());
   }
   // The client has often sent its request by now: pass it on before anything is armed.
   account(up_, up_.pump(client_.fd.get(), server_.fd.get(), worker_.scratch()));
@@ -189,9 +201,13 @@ void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
   Counters& service = service_->live->counters;
   Counters& server = server_live_->counters;
   if (&pipe == &up_) {
+    trace_.from_client(moved.bytes, worker_.loop().now());
     add<uint64_t>(service.bytes_in, moved.bytes);
     add<uint64_t>(server.bytes_in, moved.bytes);
   } else {
+    if (trace_.from_server(moved.bytes, worker_.loop().now())) {
+      server_live_->latency.get().first_byte.add(trace_.first_byte_us());
+    }
     add<uint64_t>(service.bytes_out, moved.bytes);
     add<uint64_t>(server.bytes_out, moved.bytes);
   }
@@ -261,7 +277,27 @@ void Connection::on_due() {
   }
 }
 
+observe::During Connection::during() const {
+  const auto flows = [](const RelayPipe& pipe) {
+    return pipe.state() != State::ended && pipe.state() != State::finished;
+  };
+  switch (phase_) {
+    case Phase::waiting:
+      return observe::During::queue;
+    case Phase::connecting:
+      // Until the first server is asked, and when there is none.
+      return tried_.none() ? observe::During::queue : observe::During::connect;
+    case Phase::relaying:
+    case Phase::lingering:
+      return flows(up_) && flows(down_) ? observe::During::data : observe::During::last_data;
+    case Phase::over:
+      break;
+  }
+  return observe::During::over;
+}
+
 void Connection::end_by_reset(Side& dead, Side& other) {
+  trace_.ended(&dead == &client_ ? EndedBy::client : EndedBy::server, during());
   watch(dead, 0);
   watch(other, 0);
   close_with_reset(std::move(dead.fd));
@@ -277,6 +313,7 @@ void Connection::end_by_reset(Side& dead, Side& other) {
 
 void Connection::abort() {
   if (phase_ == Phase::over) return;
+  trace_.ended(EndedBy::stop, during());
   watch(client_, 0);
   watch(server_, 0);
   if (client_.fd) close_with_reset(std::move(client_.fd));
@@ -286,6 +323,9 @@ void Connection::abort() {
 
 void Connection::over() {
   phase_ = Phase::over;
+  if (trace_.is_connected()) {
+    server_live_->latency.get().duration.add(trace_.lasted_us(worker_.loop().now()));
+  }
   watch(client_, 0);
   watch(server_, 0);
   client_.fd.reset();

@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/observe/trace.h"
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/relay_pipe.h"
 #include "lbcore/relay/timer_wheel.h"
@@ -31,7 +32,7 @@ class Worker;
 class Connection final : public WheelNode {
  public:
   /// Counts as a connection of `service` from here on, until over.
-  Connection(Worker& worker, UniqueFd client, const IpAddress& address,
+  Connection(Worker& worker, UniqueFd client, const Endpoint& address,
              std::shared_ptr<const Service> service);
 
   /// Asks the first server. May be over when it returns.
@@ -78,14 +79,16 @@ class Connection final : public WheelNode {
 
   // the end
   void end_by_reset(Side& dead, Side& other);
+  [[nodiscard]] observe::During during() const;
   void over();
 
   Worker& worker_;
   std::shared_ptr<const Service> service_;
   std::shared_ptr<LiveServer> server_live_;  // the one that is asked or serves; counted there
-  IpAddress address_;
-  TimePoint give_up_{};  // of waiting, of lingering
+  Endpoint address_;                         // of the client
+  TimePoint give_up_{};                      // of waiting, of lingering
   int last_error_ = 0;
+  observe::Trace trace_;
   Tried tried_;
   Phase phase_ = Phase::connecting;
   bool from_session_ = false;

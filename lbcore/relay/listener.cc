@@ -45,7 +45,7 @@ bool Listener::accept_one() {
     // What else can go wrong (ECONNABORTED, EPROTO, ...) concerns one client that is gone already.
     return error != EAGAIN && !exhausted(error);
   }
-  worker_.accepted(std::move(fd), Endpoint::from_sockaddr(address).ip, service_);
+  worker_.accepted(std::move(fd), Endpoint::from_sockaddr(address), service_);
   return true;
 }
 

@@ -135,7 +135,7 @@ bool Worker::may_accept() {
   return false;
 }
 
-void Worker::accepted(UniqueFd client, const IpAddress& address,
+void Worker::accepted(UniqueFd client, const Endpoint& address,
                       std::shared_ptr<const Service> service) {
   auto* connection = new Connection(*this, std::move(client), address, std::move(service));
   connection->next = open_;

@@ -64,7 +64,7 @@ class Worker {
   /// Takes one connection from the budget; false: stop accepting, it resumes by itself.
   bool may_accept();
   void accepted_nothing() { budget_.give_back(); }
-  void accepted(UniqueFd client, const IpAddress& address, std::shared_ptr<const Service> service);
+  void accepted(UniqueFd client, const Endpoint& address, std::shared_ptr<const Service> service);
   /// Accepting pauses for a moment; `error` for the log.
   void out_of_descriptors(int error);
   /// Deletes an over connection once nothing is on the stack any more.
