@@ -94,6 +94,11 @@ constexpr std::array kServerKeys{
         .most = "2147483647",
         .fallback = "1",
         .help = "share of new connections; 0: none, only those of sticky clients"},
+    Key{.name = "state",
+        .type = Type::choice,
+        .fallback = "enabled",
+        .choices = "enabled|drain|disabled",
+        .help = "drain: no new clients, those with a session stay; disabled: nobody"},
 };
 
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
@@ -186,7 +191,8 @@ void Resolver::server(const Section& section) {
   }
   const ServerSpec server{.name = title.substr(slash + 1),
                           .address = section.endpoint("address"),
-                          .weight = static_cast<uint32_t>(section.integer("weight"))};
+                          .weight = static_cast<uint32_t>(section.integer("weight")),
+                          .admin = parse_admin(section.text("state")).value()};
   if (server.address.port == 0) complain(section, "address", "the port must be 1 to 65535");
   if (server.address.ip.is_unspecified() || server.address.ip.is_multicast()) {
     complain(section, "address",

@@ -23,6 +23,7 @@ void fill(const Server& from, TimePoint now, control::Server& to) {
   to.set_name(from.spec.name);
   to.set_address(from.spec.address.to_string());
   to.set_weight(from.spec.weight);
+  to.set_admin(std::string(name(from.spec.admin)));
   to.set_up(live.up.load(std::memory_order_relaxed));
   to.set_check(live.last_result);
   to.set_check_age_ms(milliseconds_since(live.last_result_at, now));

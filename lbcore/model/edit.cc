@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace hapair::lbcore {
 
@@ -201,12 +202,28 @@ Edit<FoundServer> find_server(Spec& spec, const control::ServerKey& request) {
 
 std::optional<EditError> set_options(ServerSpec& server, const control::ServerEdit& edit) {
   if (auto error = check_forward(edit)) return error;
-  if (!edit.has_weight()) return std::nullopt;
-  if (edit.weight() > kMaxWeight)
-    return EditError{control::INVALID,
-                     fmt::format("weight {} is not within 0 .. {}", edit.weight(), kMaxWeight)};
-  server.weight = edit.weight();
+  if (edit.has_weight()) {
+    if (edit.weight() > kMaxWeight)
+      return EditError{control::INVALID,
+                       fmt::format("weight {} is not within 0 .. {}", edit.weight(), kMaxWeight)};
+    server.weight = edit.weight();
+  }
+  if (edit.has_admin()) {
+    const auto admin = parse_admin(edit.admin());
+    if (!admin) return EditError{control::INVALID, admin.error().message};
+    server.admin = *admin;
+  }
   return std::nullopt;
+}
+
+/// "weight 1 -> 5, enabled -> drain".
+std::string changes_of(const ServerSpec& before, const ServerSpec& after) {
+  std::vector<std::string> changes;
+  if (before.weight != after.weight || before == after)
+    changes.push_back(fmt::format("weight {} -> {}", before.weight, after.weight));
+  if (before.admin != after.admin)
+    changes.push_back(fmt::format("{} -> {}", name(before.admin), name(after.admin)));
+  return fmt::format("{}", fmt::join(changes, ", "));
 }
 
 Edit<Edited> add_server(Spec spec, const control::ServerEdit& edit) {
@@ -231,10 +248,10 @@ Edit<Edited> edit_server(Spec spec, const control::ServerEdit& edit) {
   if (!found) return tl::unexpected(found.error());
   if (found->server == nullptr)
     return refuse(control::NOT_FOUND, "No such destination: {}", found->text());
-  const uint32_t before = found->server->weight;
+  const ServerSpec before = *found->server;
   if (auto error = set_options(*found->server, edit)) return tl::unexpected(std::move(*error));
   std::string summary =
-      fmt::format("edit server {}: weight {} -> {}", found->text(), before, found->server->weight);
+      fmt::format("edit server {}: {}", found->text(), changes_of(before, *found->server));
   std::string note = touch(spec, *found->in.service);
   return Edited{std::move(spec), std::move(summary), std::move(note)};
 }

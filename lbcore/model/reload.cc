@@ -25,7 +25,8 @@ ServerSpec merge_server(const ServerSpec& loaded, const ServerSpec& file,
                         const ServerSpec& running) {
   return {.name = merge_value(loaded.name, file.name, running.name),
           .address = file.address,
-          .weight = merge_value(loaded.weight, file.weight, running.weight)};
+          .weight = merge_value(loaded.weight, file.weight, running.weight),
+          .admin = merge_value(loaded.admin, file.admin, running.admin)};
 }
 
 std::vector<ServerSpec> merge_servers(const PoolSpec& loaded, const PoolSpec& file,

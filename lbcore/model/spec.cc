@@ -67,6 +67,25 @@ std::string_view name(Protocol protocol) {
   return protocol == Protocol::tcp ? "tcp" : "udp";
 }
 
+std::string_view name(ServerAdmin admin) {
+  switch (admin) {
+    case ServerAdmin::enabled:
+      return "enabled";
+    case ServerAdmin::drain:
+      return "drain";
+    case ServerAdmin::disabled:
+      return "disabled";
+  }
+  return "unknown";
+}
+
+Result<ServerAdmin> parse_admin(std::string_view text) {
+  for (const auto admin : {ServerAdmin::enabled, ServerAdmin::drain, ServerAdmin::disabled}) {
+    if (name(admin) == text) return admin;
+  }
+  return fail("unknown state '{}'; valid are enabled, drain, disabled", text);
+}
+
 const ServerSpec* PoolSpec::find_server(const Endpoint& address) const {
   return find_by_address(servers, address);
 }

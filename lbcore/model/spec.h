@@ -19,10 +19,20 @@ namespace hapair::lbcore {
 enum class Protocol : uint8_t { tcp, udp };
 std::string_view name(Protocol protocol);  // "tcp", "udp"
 
+/// What an operator wants of a server, whatever its checks say. Open connections go on in each.
+enum class ServerAdmin : uint8_t {
+  enabled,
+  drain,     // no new clients; one with a session keeps its server
+  disabled,  // nobody, as if it were down
+};
+std::string_view name(ServerAdmin admin);  // "enabled", "drain", "disabled"
+Result<ServerAdmin> parse_admin(std::string_view text);
+
 struct ServerSpec {
   std::string name;  // unique within its pool
   Endpoint address = {};
   uint32_t weight = 1;  // 0: no new connections, old ones finish
+  ServerAdmin admin = ServerAdmin::enabled;
 
   friend bool operator==(const ServerSpec&, const ServerSpec&) = default;
 };

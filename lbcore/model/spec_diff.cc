@@ -91,6 +91,9 @@ void Writer::servers(const PoolSpec& before, const PoolSpec& after) {
     if (was->weight != now.weight) {
       line("server {}/{}: weight {} -> {}", pool, now.name, was->weight, now.weight);
     }
+    if (was->admin != now.admin) {
+      line("server {}/{}: {} -> {}", pool, now.name, name(was->admin), name(now.admin));
+    }
   }
   for (const ServerSpec& was : before.servers) {
     if (after.find_server(was.address) == nullptr) {

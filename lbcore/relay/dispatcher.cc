@@ -51,8 +51,8 @@ Dispatcher::Choice Dispatcher::choose(PoolId pool_id, const IpAddress& client, c
   if (pool.spec.sticky.enabled()) {
     if (const auto id = sessions_.use(pool_id, client, now)) {
       const Server* server = find(pool, *id);
-      if (server != nullptr && server->live->up.load(std::memory_order_relaxed) &&
-          !tried.contains(*id)) {
+      if (server != nullptr && server->spec.admin != ServerAdmin::disabled &&
+          server->live->up.load(std::memory_order_relaxed) && !tried.contains(*id)) {
         return {.server = server->live, .from_session = true};
       }
     }
@@ -61,8 +61,8 @@ Dispatcher::Choice Dispatcher::choose(PoolId pool_id, const IpAddress& client, c
   candidates_.clear();
   for (const Server& server : pool.servers) {
     const LiveServer& live = *server.live;
-    const bool usable = server.spec.weight > 0 && live.up.load(std::memory_order_relaxed) &&
-                        !tried.contains(live.id);
+    const bool usable = server.spec.weight > 0 && server.spec.admin == ServerAdmin::enabled &&
+                        live.up.load(std::memory_order_relaxed) && !tried.contains(live.id);
     candidates_.push_back({.weight = server.spec.weight,
                            .active = live.counters.active.load(std::memory_order_relaxed),
                            .usable = usable,

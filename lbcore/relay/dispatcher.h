@@ -3,8 +3,8 @@
 // set of servers alone.
 //
 // A weight of 0 means what it means in IPVS: no new clients, but a client with a session stays with
-// its server until the session ends. A server that is down gets nobody; its clients are scheduled
-// anew.
+// its server until the session ends; ServerAdmin::drain means the same. A server that is down or
+// disabled gets nobody; its clients are scheduled anew.
 #pragma once
 
 #include <array>

@@ -26,6 +26,7 @@ int run_help(const Invocation&, Shell& shell) {
                "  pairadm -d -t ADDRESS:PORT -r ADDRESS[:PORT]\n"
                "  pairadm -C\n"
                "  pairadm -L [-t ADDRESS:PORT] [-n] [--persistent-conn] [--nosort] [--json]\n"
+               "  pairadm drain|disable|enable [--wait [DURATION]] SERVICE SERVER\n"
                "  pairadm status [--json]\n"
                "  pairadm vrrp [ROUTER] [--json]\n"
                "  pairadm handover [--wait [DURATION]] [--force] [ROUTER]\n"
@@ -41,10 +42,9 @@ int run_help(const Invocation&, Shell& shell) {
   for (const Option& option : options())
     if (!option.help.empty())
       shell.out << fmt::format("  {:<32} {}\n", spelling(option), option.help);
-  shell.out
-      << "\nExit codes: 0 done (status: no problems), 1 listing failed (status: problems;\n"
-         "handover, demote: refused), 2 usage or not offered, 3 handover --wait: not done in\n"
-         "time, 255 the operation failed. More: pairadm(8).\n";
+  shell.out << "\nExit codes: 0 done (status: no problems), 1 listing failed (status: problems;\n"
+               "handover, demote: refused), 2 usage or not offered, 3 --wait: begun, not done in\n"
+               "time, 255 the operation failed. More: pairadm(8).\n";
   return kDone;
 }
 

@@ -51,6 +51,11 @@ std::string persistent_text(const control::Service& service) {
   return text;
 }
 
+/// Nothing for an enabled server: its line is ipvsadm's to the blank.
+std::string_view state_text(const control::Server& server) {
+  return server.admin() == "enabled" ? std::string_view() : std::string_view(server.admin());
+}
+
 /// Every session once: services that share a pool share its sessions.
 uint64_t sessions(const control::Listing& listing) {
   std::set<std::string_view> counted;
@@ -102,11 +107,16 @@ std::string listing_text(const control::Listing& listing, const ListingStyle& st
         text += fmt::format("  -> {:<28} {:<9} {:<11} {:<10} {:<10}\n", address, server.weight(),
                             server.sessions(), server.counters().active(), inactive);
       else
-        text += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<10}\n", address, "Proxy",
-                            server.weight(), server.counters().active(), inactive);
+        text +=
+            fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<10}{}\n", address, "Proxy",
+                        server.weight(), server.counters().active(), inactive, state_text(server));
     }
   }
   return text;
+}
+
+bool taken_out(const control::Server& server) {
+  return server.weight() == 0 || !state_text(server).empty();
 }
 
 namespace {
@@ -129,7 +139,8 @@ Json server_json(const control::Server& server) {
               {"check", server.check()},
               {"check_age_ms", server.check_age_ms()},
               {"sessions", server.sessions()},
-              {"counters", counters_json(server.counters())}};
+              {"counters", counters_json(server.counters())},
+              {"state", server.admin().empty() ? "enabled" : server.admin()}};
 }
 
 }  // namespace

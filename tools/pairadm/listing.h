@@ -29,6 +29,9 @@ void sort_listing(control::Listing& listing);
 std::string listing_text(const control::Listing& listing, const ListingStyle& style);
 std::string listing_json(const control::Listing& listing);
 
+/// By its weight or its state an operator keeps new clients away from it.
+bool taken_out(const control::Server& server);
+
 /// One service as in --json of -L and of status.
 Json service_json(const control::Service& service);
 

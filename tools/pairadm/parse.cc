@@ -1,6 +1,7 @@
 #include "tools/pairadm/parse.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <optional>
 #include <string_view>
@@ -15,6 +16,7 @@ namespace hapair::pairadm {
 namespace {
 
 constexpr OptSet kGlobal = {Opt::run_dir, Opt::wait};
+constexpr Duration kMostWait = 24h;
 constexpr OptSet kServiceKeys = {Opt::tcp_service, Opt::udp_service};
 
 bool takes_argument(const Option& option) {
@@ -155,10 +157,7 @@ class Parser {
     if (takes_argument(option) && !value) {
       const bool more = next_ + 1 < args_.size();
       if (option.id == Opt::wait && waits_for_an_end()) {
-        // A duration begins with a digit; anything else is the next word.
-        if (more && !args_[next_ + 1].empty() &&
-            std::isdigit(static_cast<unsigned char>(args_[next_ + 1].front())) != 0)
-          value = args_[++next_];
+        if (more && is_duration(args_[next_ + 1])) value = args_[++next_];
       } else if (may_stand_bare(option)) {
         // A value begins with a digit; anything else is the next option.
         if (more && !args_[next_ + 1].empty() && !args_[next_ + 1].starts_with('-'))
@@ -173,20 +172,31 @@ class Parser {
     return {};
   }
 
-  /// handover --wait: not for the daemon's answer, but until it is done; 10 s unless said.
+  /// Of a handover everything that begins with a digit is meant as one; a server's address is not.
+  [[nodiscard]] bool is_duration(const std::string& text) const {
+    if (out_.command->name != "handover") return parse_duration(text).has_value();
+    return !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) != 0;
+  }
+
+  /// --wait of these: not for the daemon's answer, but until it is done.
   [[nodiscard]] bool waits_for_an_end() const {
-    return out_.command != nullptr && out_.command->name == "handover";
+    constexpr std::array<std::string_view, 4> kWaiting{"handover", "drain", "disable", "enable"};
+    return out_.command != nullptr &&
+           std::ranges::find(kWaiting, out_.command->name) != kWaiting.end();
   }
 
   Status check() {
     out_.run_dir = out_.has(Opt::run_dir) ? out_.value(Opt::run_dir) : std::string(kDefaultRunDir);
     out_.wait = 2s;
-    out_.wait_for_end = 10s;
+    // A handover takes milliseconds; connections may take as long as they like.
+    out_.wait_for_end = out_.command->name == "handover" ? Duration(10s) : Duration::max();
     if (out_.command->letter == 'h') return {};
     if (out_.has(Opt::wait) && !(waits_for_an_end() && out_.value(Opt::wait).empty())) {
       const auto wait = parse_duration(out_.value(Opt::wait));
       if (!wait) return fail("--wait: {}", wait.error().message);
-      if (*wait <= Duration::zero() || *wait > 1h) return fail("--wait: between 1us and 1h");
+      const Duration most = waits_for_an_end() ? kMostWait : Duration(1h);
+      if (*wait <= Duration::zero() || *wait > most)
+        return fail("--wait: between 1us and {}", format_duration(most));
       (waits_for_an_end() ? out_.wait_for_end : out_.wait) = *wait;
     }
     return check_fit();

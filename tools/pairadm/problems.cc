@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "tools/pairadm/human.h"
+#include "tools/pairadm/listing.h"
 #include "tools/pairadm/vrrp_view.h"
 
 namespace hapair::pairadm {
@@ -123,7 +124,7 @@ class Finder {
                                   sync.state(), sync.detail().empty() ? "" : ": ", sync.detail()));
   }
 
-  static bool usable(const control::Server& server) { return server.up() && server.weight() > 0; }
+  static bool usable(const control::Server& server) { return server.up() && !taken_out(server); }
 
   void services() {
     const auto of_node = [&](const NodeView& node) {
@@ -143,7 +144,8 @@ class Finder {
     if (peer_ != nullptr) of_node(*peer_);
   }
 
-  /// One line per server, whether one node or both see it down. Weight 0 was taken out on purpose.
+  /// One line per server, whether one node or both see it down. One that was taken out on
+  /// purpose does not count.
   void servers() {
     struct Down {
       const control::Server* server = nullptr;
@@ -155,7 +157,7 @@ class Finder {
       for (const auto& service : node.services) {
         for (const auto& server : service.servers()) {
           const std::pair key(service.pool(), server.address());
-          if (server.up() || server.weight() == 0 || !counted.insert(key).second) continue;
+          if (server.up() || taken_out(server) || !counted.insert(key).second) continue;
           Down& entry = down[key];
           if (entry.server == nullptr) entry.server = &server;
           entry.seen_by.push_back(node.name);
@@ -226,6 +228,10 @@ class Finder {
         add("table_differs",
             fmt::format("server {} of {} has weight {} on {}, {} on {}", server.address(),
                         service_name, server.weight(), here.name, same->weight(), there.name));
+      else if (here.own && same->admin() != server.admin())
+        add("table_differs",
+            fmt::format("server {} of {}: {} on {}, {} on {}", server.address(), service_name,
+                        server.admin(), here.name, same->admin(), there.name));
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include "common/units.h"
 #include "tools/pairadm/human.h"
+#include "tools/pairadm/listing.h"
 #include "tools/pairadm/status_view.h"
 #include "tools/pairadm/vrrp_view.h"
 
@@ -70,6 +71,10 @@ std::string server_text(const control::Server& server) {
   if (server.weight() == 0)
     text +=
         fmt::format(", weight 0: no new clients, {} open", with_commas(server.counters().active()));
+  else if (taken_out(server))
+    text += fmt::format(", {}: {}, {} open", server.admin(),
+                        server.admin() == "drain" ? "no new clients" : "no clients",
+                        with_commas(server.counters().active()));
   if (!server.up() && server.check().empty()) text += ", no check result yet";
   if (!server.up() && !server.check().empty())
     text += fmt::format(", {} ({} ago)", server.check(), age(server.check_age_ms()));
@@ -92,7 +97,7 @@ std::string service_block(const control::Service& service) {
   text += '\n';
   if (!service.trouble().empty()) text += fmt::format("    not listening: {}\n", service.trouble());
   for (const auto& server : service.servers())
-    if (!server.up() || server.weight() == 0) text += server_text(server);
+    if (!server.up() || taken_out(server)) text += server_text(server);
   return text;
 }
 

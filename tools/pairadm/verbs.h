@@ -16,7 +16,7 @@ enum ExitCode : int {
   kListFailed = 1,  // and for `status`: there are problems
   kRefused = 1,     // handover, demote: not now, the reason is told
   kUsage = 2,       // the command line makes no sense, or asks for what is not offered
-  kTimedOut = 3,    // handover --wait: begun, and not seen to its end
+  kTimedOut = 3,    // --wait of handover, drain, disable: begun, and not seen to its end
   kFailed = 255,    // the operation failed
 };
 
@@ -35,6 +35,7 @@ Result<control::Request> list_request(const Invocation&, const Names&);
 
 int run_edit(const Invocation&, Shell&);  // sends the request of any edit
 int run_list(const Invocation&, Shell&);
+int run_server_state(const Invocation&, Shell&);  // drain, disable, enable
 int run_status(const Invocation&, Shell&);
 int run_vrrp(const Invocation&, Shell&);
 int run_handover(const Invocation&, Shell&);

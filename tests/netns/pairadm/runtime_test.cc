@@ -197,6 +197,28 @@ TEST_F(Runtime, WeightZeroDrainsAndKeepsTheOpenConnection) {
   EXPECT_TRUE(open_one.out().starts_with("s1 for")) << open_one.out();
 }
 
+TEST_F(Runtime, DrainWaitsForTheLastConnectionAndEnableBringsItBack) {
+  does("-A -t 10.0.0.1:8000 -s rr");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(wait_up(1));
+  Process open_one(
+      {.argv = {"curl", "-s", "-f", "--max-time", "10", std::string(kUrl) + "/slow?ms=800"},
+       .in = &lab_->client()});
+  ASSERT_TRUE(eventually(
+      3s, [&] { return service().at("counters").at("active") == 1; }, "the request is open"));
+  const Finished impatient = pairadm("drain --wait 100ms 10.0.0.1:8000 10.0.1.11");
+  EXPECT_EQ(impatient.exit.code, 3) << impatient.err;
+  EXPECT_EQ(fetch(), "") << "no server takes new connections";
+  const Finished drained = pairadm("drain --wait 8s tcp-10.0.0.1:8000 10.0.1.11:8080");
+  EXPECT_EQ(drained.exit.code, 0) << drained.err;
+  EXPECT_NE(drained.out.find(": drain, up, 0 connections"), std::string::npos) << drained.out;
+  ASSERT_TRUE(open_one.wait(10s));
+  EXPECT_TRUE(open_one.out().starts_with("s1 for")) << open_one.out();
+  EXPECT_EQ(pairadm("enable --wait 5s 10.0.0.1:8000 10.0.1.11").exit.code, 0);
+  EXPECT_TRUE(eventually(
+      3s, [&] { return !fetch().empty(); }, "it serves again"));
+}
+
 TEST_F(Runtime, StickyClientKeepsItsServer) {
   does("-A -t 10.0.0.1:8000 -s rr -p 60 -M 255.255.255.0");
   for (const char* server : {"10.0.1.11", "10.0.1.12", "10.0.1.13"})

@@ -294,6 +294,20 @@ TEST(EditServer, ChangesTheWeightOnly) {
   EXPECT_EQ(edited.note, "pool web is shared: the change holds for web6 as well");
 }
 
+TEST(EditServer, ChangesTheStateOnly) {
+  auto request = edit_server("10.0.0.100:80", "10.0.1.11:8080");
+  request.mutable_edit_server()->set_admin("drain");
+  const auto edited = edit(from_file(), request);
+  ASSERT_TRUE(edited) << edited.error().message;
+  EXPECT_EQ(edited->spec.pools[0].servers[0].admin, ServerAdmin::drain);
+  EXPECT_EQ(edited->spec.pools[0].servers[0].weight, 3U);
+  EXPECT_EQ(edited->summary, "edit server 10.0.1.11:8080 of TCP 10.0.0.100:80: enabled -> drain");
+  request.mutable_edit_server()->set_admin("off");
+  const auto refused = edit(from_file(), request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "unknown state 'off'; valid are enabled, drain, disabled");
+}
+
 TEST(EditServer, ProxyKeepsTheWeight) {
   auto request = edit_server("10.0.0.100:80", "10.0.1.11:8080");
   request.mutable_edit_server()->set_forward("proxy");

@@ -96,5 +96,15 @@ TEST(Reload, APoolThatARuntimeServiceUsesSurvivesItsRemovalFromTheFile) {
   EXPECT_EQ(merged.pools, running.pools);
 }
 
+TEST(Reload, TheStateOfAServerStaysUntilTheFileChangesIt) {
+  const Spec loaded = test::web();
+  Spec running = loaded;
+  running.pools[0].servers[0].admin = ServerAdmin::disabled;
+  Spec file = loaded;
+  EXPECT_EQ(merge_reload(loaded, file, running).pools[0].servers[0].admin, ServerAdmin::disabled);
+  file.pools[0].servers[0].admin = ServerAdmin::drain;
+  EXPECT_EQ(merge_reload(loaded, file, running).pools[0].servers[0].admin, ServerAdmin::drain);
+}
+
 }  // namespace
 }  // namespace hapair::lbcore

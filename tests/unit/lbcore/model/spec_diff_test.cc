@@ -82,5 +82,11 @@ TEST(SpecDiff, PoolRemoved) {
   EXPECT_THAT(diff(before, web()).lines, ElementsAre("pool old: removed"));
 }
 
+TEST(SpecDiff, StateOfAServer) {
+  Spec after = test::web();
+  after.pools[0].servers[0].admin = ServerAdmin::drain;
+  EXPECT_THAT(diff(test::web(), after).lines, ElementsAre("server web/a: enabled -> drain"));
+}
+
 }  // namespace
 }  // namespace hapair::lbcore

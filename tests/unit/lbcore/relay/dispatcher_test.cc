@@ -74,6 +74,16 @@ TEST_F(DispatcherTest, WeightZeroGetsNoNewClients) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(choose(), "c");
 }
 
+TEST_F(DispatcherTest, ADrainedAndADisabledServerGetNoNewClients) {
+  spec.servers[0].admin = ServerAdmin::drain;
+  spec.servers[1].admin = ServerAdmin::disabled;
+  publish();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(choose(), "c");
+  spec.servers[2].admin = ServerAdmin::drain;
+  publish();
+  EXPECT_EQ(choose(), "-");
+}
+
 TEST_F(DispatcherTest, AReloadThatLeavesTheServersAloneKeepsThePosition) {
   publish();
   EXPECT_EQ(choose(), "a");
@@ -113,6 +123,17 @@ TEST_F(StickyDispatcherTest, ASessionStaysWithAServerOfWeightZero) {
   spec.servers[1].weight = 0;
   publish();
   EXPECT_EQ(choose(), "b*");
+}
+
+TEST_F(StickyDispatcherTest, ASessionStaysWithADrainedServerAndLeavesADisabledOne) {
+  publish();
+  dispatcher.record(pool().id, kClient, live(1), kNow);
+  spec.servers[1].admin = ServerAdmin::drain;
+  publish();
+  EXPECT_EQ(choose(), "b*");
+  spec.servers[1].admin = ServerAdmin::disabled;
+  publish();
+  EXPECT_EQ(choose(), "a");
 }
 
 TEST_F(StickyDispatcherTest, TheSessionOfAServerThatIsDownIsScheduledAnew) {

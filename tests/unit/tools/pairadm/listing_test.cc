@@ -61,6 +61,15 @@ TEST(Listing, AsIpvsadmPrintsIt) {
             "  -> 10.0.0.3:8080                Proxy   0      4294967295 0         \n");
 }
 
+TEST(Listing, ATakenOutServerSaysSo) {
+  auto listing = sample();
+  listing.mutable_services(0)->mutable_servers(0)->set_admin("enabled");
+  listing.mutable_services(0)->mutable_servers(1)->set_admin("drain");
+  const std::string shown = text(listing);
+  EXPECT_NE(shown.find("100    12         0         \n"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("0      4294967295 0         drain\n"), std::string::npos) << shown;
+}
+
 TEST(Listing, EmptyTable) {
   control::Listing listing;
   listing.set_version("0.1.0");
@@ -206,7 +215,8 @@ TEST(Listing, Json) {
             "bytes_in": 0,
             "bytes_out": 0,
             "failed": 0
-          }
+          },
+          "state": "enabled"
         }
       ]
     }
