@@ -74,7 +74,7 @@ constexpr std::array kPoolKeys{
     Key{.name = "check",
         .type = Type::text,
         .fallback = "tcp",
-        .help = "none, tcp or http GET PATH expect FROM-TO; interval, timeout, fall, rise"},
+        .help = "none, or a kind of check and its options"},
     Key{.name = "connect_timeout",
         .type = Type::duration,
         .least = "10ms",

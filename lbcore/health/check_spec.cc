@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
-#include <vector>
+#include <span>
 
 #include "common/units.h"
+#include "lbcore/health/check_words.h"
+#include "lbcore/health/dns_message.h"
 
 namespace hapair::lbcore::health {
 
@@ -16,33 +17,29 @@ constexpr Duration kMostInterval = 1h;
 constexpr Duration kLeastTimeout = 1ms;
 constexpr int64_t kMostInARow = 100;
 constexpr size_t kMostPathBytes = 1024;
+constexpr size_t kMostTextBytes = 1024;
+constexpr size_t kMostHostBytes = 255;
+constexpr size_t kMostHeaders = 16;
+constexpr std::array kAllKinds{CheckKind::none,  CheckKind::tcp,  CheckKind::http,
+                               CheckKind::https, CheckKind::tls,  CheckKind::udp,
+                               CheckKind::dns,   CheckKind::smtp, CheckKind::icmp};
+constexpr std::string_view kKinds = "none, tcp, http, https, tls, udp, dns, smtp, icmp";
 constexpr std::array<std::string_view, 3> kMethods{"GET", "HEAD", "OPTIONS"};
 
-std::vector<std::string_view> words_of(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  std::vector<std::string_view> out;
-  while (true) {
-    const size_t begin = text.find_first_not_of(kBlank);
-    if (begin == std::string_view::npos) return out;
-    text.remove_prefix(begin);
-    const size_t end = std::min(text.find_first_of(kBlank), text.size());
-    out.push_back(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-}
+// ---- Values
 
-Status parse_into(Duration& out, std::string_view word, Duration least, Duration most) {
+Status read_duration(Duration& out, const std::string& word, Duration least) {
   const auto value = parse_duration(word);
   if (!value) return tl::unexpected(value.error());
-  if (*value < least || *value > most) {
+  if (*value < least || *value > kMostInterval) {
     return fail("'{}' is out of range; valid is {} to {}", word, format_duration(least),
-                format_duration(most));
+                format_duration(kMostInterval));
   }
   out = *value;
   return {};
 }
 
-Status parse_into(uint32_t& out, std::string_view word) {
+Status read_count(uint32_t& out, const std::string& word) {
   const auto value = parse_integer(word);
   if (!value || *value < 1 || *value > kMostInARow) {
     return fail("'{}' is not a number of results in a row; valid is 1 to {}", word, kMostInARow);
@@ -57,21 +54,27 @@ std::optional<uint16_t> parse_code(std::string_view text) {
   return static_cast<uint16_t>(*value);
 }
 
-Status parse_expect(CheckSpec& spec, std::string_view word) {
-  const size_t dash = word.find('-');
-  const auto from = parse_code(word.substr(0, dash));
-  const auto to = dash == std::string_view::npos ? from : parse_code(word.substr(dash + 1));
-  if (!from || !to) {
-    return fail(
-        "'{}' is not a status code or a range of them; valid is 200 or 200-399 (100 to 599)", word);
+Status read_status_set(CheckSpec& spec, const std::string& word) {
+  spec.expect.clear();
+  std::string_view rest = word;
+  while (true) {
+    const size_t comma = rest.find(',');
+    const std::string_view part = rest.substr(0, comma);
+    const size_t dash = part.find('-');
+    const auto from = parse_code(part.substr(0, dash));
+    const auto to = dash == std::string_view::npos ? from : parse_code(part.substr(dash + 1));
+    if (!from || !to) {
+      return fail("'{}' is not a set of status codes; valid is 200 or 200,204,300-399 (100 to 599)",
+                  word);
+    }
+    if (*from > *to) return fail("'{}' is empty; the lower code comes first", part);
+    spec.expect.push_back({.from = *from, .to = *to});
+    if (comma == std::string_view::npos) return {};
+    rest.remove_prefix(comma + 1);
   }
-  if (*from > *to) return fail("'{}' is empty; the lower code comes first", word);
-  spec.expect_from = *from;
-  spec.expect_to = *to;
-  return {};
 }
 
-Status parse_path(CheckSpec& spec, std::string_view word) {
+Status read_path(CheckSpec& spec, const std::string& word) {
   if (!word.starts_with('/')) {
     return fail("'{}' is not a path; a path begins with '/'", word);
   }
@@ -86,125 +89,279 @@ Status parse_path(CheckSpec& spec, std::string_view word) {
   return {};
 }
 
-/// Reads the options after the kind of check.
-class OptionReader {
+bool is_token(std::string_view text) {
+  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  });
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+Status read_header(CheckSpec& spec, const std::string& word) {
+  static constexpr std::array<std::string_view, 4> kOurs{"Connection", "Content-Length",
+                                                         "Transfer-Encoding", "Host"};
+  const size_t colon = word.find(": ");
+  const std::string_view field(word.data(), std::min(colon, word.size()));
+  if (colon == std::string::npos || !is_token(field) || word.size() > kMostTextBytes ||
+      std::ranges::any_of(word, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; })) {
+    return fail("'{}' is not a header field; valid is \"Name: value\" of at most {} bytes", word,
+                kMostTextBytes);
+  }
+  if (same_name(field, "Host")) return fail("Host is set with the option host");
+  if (std::ranges::any_of(kOurs, [&](std::string_view ours) { return same_name(field, ours); })) {
+    return fail("{} is set by the check itself", field);
+  }
+  if (spec.headers.size() == kMostHeaders) return fail("more than {} of them", kMostHeaders);
+  spec.headers.push_back(word);
+  return {};
+}
+
+Status read_host(std::string& out, const std::string& word) {
+  const bool valid =
+      !word.empty() && word.size() <= kMostHostBytes && std::ranges::all_of(word, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               std::string_view("-._:[]").find(c) != std::string_view::npos;
+      });
+  if (!valid) return fail("'{}' is not a host name", word);
+  out = word;
+  return {};
+}
+
+Status read_text(std::string& out, const std::string& word) {
+  if (word.empty() || word.size() > kMostTextBytes) {
+    return fail("the text must have 1 to {} bytes", kMostTextBytes);
+  }
+  out = word;
+  return {};
+}
+
+Status read_file(std::string& out, const std::string& word) {
+  if (!word.starts_with('/') || word.find('\0') != std::string::npos) {
+    return fail("'{}' is not an absolute path", word);
+  }
+  out = word;
+  return {};
+}
+
+Status read_verify(CheckSpec& spec, const std::string& word) {
+  if (word != "on" && word != "off") return fail("'{}' is not valid; valid are on, off", word);
+  spec.verify = word == "on";
+  return {};
+}
+
+Status read_port(CheckSpec& spec, const std::string& word) {
+  const auto value = parse_integer(word);
+  if (!value || *value < 1 || *value > 65535) {
+    return fail("'{}' is not a port; valid is 1 to 65535", word);
+  }
+  spec.port = static_cast<uint16_t>(*value);
+  return {};
+}
+
+Status read_source(CheckSpec& spec, const std::string& word) {
+  const auto address = IpAddress::parse(word);
+  if (!address) return tl::unexpected(address.error());
+  spec.source = *address;
+  return {};
+}
+
+// ---- Options
+
+constexpr uint32_t bit(CheckKind kind) {
+  return uint32_t{1} << static_cast<uint32_t>(kind);
+}
+constexpr uint32_t kAll = ~uint32_t{0};
+constexpr uint32_t kHttp = bit(CheckKind::http) | bit(CheckKind::https);
+constexpr uint32_t kTls = bit(CheckKind::https) | bit(CheckKind::tls);
+constexpr uint32_t kPorted = ~bit(CheckKind::icmp);
+
+struct Option {
+  std::string_view name;
+  uint32_t kinds;
+  Status (*read)(CheckSpec& spec, const std::string& word);
+};
+
+constexpr std::array kOptions{
+    Option{"expect", kHttp, read_status_set},
+    Option{"header", kHttp, read_header},
+    Option{"host", kHttp | bit(CheckKind::smtp),
+           [](CheckSpec& spec, const std::string& word) { return read_host(spec.host, word); }},
+    Option{"body", kHttp,
+           [](CheckSpec& spec, const std::string& word) { return read_text(spec.body, word); }},
+    Option{"verify", kTls, read_verify},
+    Option{"ca", kTls,
+           [](CheckSpec& spec, const std::string& word) { return read_file(spec.ca_file, word); }},
+    Option{"sni", kTls,
+           [](CheckSpec& spec, const std::string& word) { return read_host(spec.sni, word); }},
+    Option{"send", bit(CheckKind::udp),
+           [](CheckSpec& spec, const std::string& word) { return read_text(spec.send, word); }},
+    Option{"expect", bit(CheckKind::udp),
+           [](CheckSpec& spec, const std::string& word) { return read_text(spec.answer, word); }},
+    Option{"port", kPorted, read_port},
+    Option{"source", kAll, read_source},
+    Option{"interval", kAll,
+           [](CheckSpec& spec, const std::string& word) {
+             return read_duration(spec.interval, word, kLeastInterval);
+           }},
+    Option{"fast", kAll,
+           [](CheckSpec& spec, const std::string& word) {
+             return read_duration(spec.fast, word, kLeastInterval);
+           }},
+    Option{"timeout", kAll,
+           [](CheckSpec& spec, const std::string& word) {
+             return read_duration(spec.timeout, word, kLeastTimeout);
+           }},
+    Option{"fall", kAll,
+           [](CheckSpec& spec, const std::string& word) { return read_count(spec.fall, word); }},
+    Option{"rise", kAll,
+           [](CheckSpec& spec, const std::string& word) { return read_count(spec.rise, word); }},
+};
+
+/// Reads what stands behind the kind of check.
+class Reader {
  public:
-  OptionReader(CheckSpec& spec, std::vector<std::string_view> words)
-      : spec_(spec), words_(std::move(words)) {}
+  Reader(CheckSpec& spec, std::span<const CheckWord> words) : spec_(spec), words_(words) {}
 
   Status read() {
-    Status status = spec_.kind == CheckKind::http ? read_request() : Status{};
+    Status status = read_positional();
     while (status && at_ < words_.size()) status = read_option();
     if (!status) return status;
-    if (!timeout_set_) spec_.timeout = std::min(spec_.timeout, spec_.interval);
-    if (spec_.timeout > spec_.interval) {
-      return fail("timeout {} is longer than interval {}: a check ends before the next begins",
-                  format_duration(spec_.timeout), format_duration(spec_.interval));
-    }
-    return {};
+    return settle();
   }
 
  private:
-  [[nodiscard]] std::string_view valid_options() const {
-    return spec_.kind == CheckKind::http ? "expect, interval, timeout, fall, rise"
-                                         : "interval, timeout, fall, rise";
+  [[nodiscard]] const Option* option_here() const {
+    if (words_[at_].quoted) return nullptr;
+    const auto* found = std::ranges::find_if(kOptions, [&](const Option& option) {
+      return option.name == words_[at_].text && (option.kinds & bit(spec_.kind)) != 0;
+    });
+    return found == kOptions.end() ? nullptr : found;
   }
+  [[nodiscard]] bool value_here() const { return at_ < words_.size() && option_here() == nullptr; }
 
-  [[nodiscard]] bool is_option(std::string_view word) const {
-    return word == "interval" || word == "timeout" || word == "fall" || word == "rise" ||
-           (word == "expect" && spec_.kind == CheckKind::http);
+  Status read_positional() {
+    switch (spec_.kind) {
+      case CheckKind::http:
+      case CheckKind::https:
+        return read_request();
+      case CheckKind::dns:
+        if (!value_here()) return fail("dns needs a name to ask for, as in 'dns www.example.net'");
+        return read_query();
+      default:
+        return {};
+    }
   }
 
   Status read_request() {
-    if (at_ == words_.size() || is_option(words_[at_])) return {};
-    const std::string_view method = words_[at_++];
+    if (!value_here()) return {};
+    const std::string& method = words_[at_++].text;
     if (std::ranges::find(kMethods, method) == kMethods.end()) {
       return fail("'{}' is not a method of a check; valid are {}", method,
                   fmt::join(kMethods, ", "));
     }
     spec_.method = method;
-    if (at_ == words_.size() || is_option(words_[at_])) {
-      return fail("{} needs a path, as in 'http {} /health'", method, method);
-    }
-    return parse_path(spec_, words_[at_++]);
+    if (!value_here()) return fail("{} needs a path, as in 'http {} /health'", method, method);
+    return read_path(spec_, words_[at_++].text);
   }
 
-  Status read_option() {
-    const std::string_view option = words_[at_++];
-    if (!is_option(option)) {
-      return fail("unknown word '{}'; valid are {}", option, valid_options());
+  Status read_query() {
+    spec_.query = words_[at_++].text;
+    if (!is_dns_name(spec_.query)) return fail("'{}' is not a name of the DNS", spec_.query);
+    if (!value_here()) return {};
+    const std::string& type = words_[at_++].text;
+    if (type != "A" && type != "AAAA") {
+      return fail("'{}' is not a type of record to ask for; valid are A, AAAA", type);
     }
-    if (std::ranges::find(seen_, option) != seen_.end()) return fail("{} is given twice", option);
-    seen_.push_back(option);
-    if (at_ == words_.size()) return fail("{} needs a value", option);
-    const Status status = read_value(option, words_[at_++]);
-    if (!status) return fail("{}: {}", option, status.error().message);
+    spec_.query_type = type == "A" ? DnsType::a : DnsType::aaaa;
     return {};
   }
 
-  Status read_value(std::string_view option, std::string_view value) {
-    if (option == "interval") {
-      return parse_into(spec_.interval, value, kLeastInterval, kMostInterval);
+  Status read_option() {
+    const Option* const option = option_here();
+    if (option == nullptr) {
+      std::vector<std::string_view> valid;
+      for (const Option& one : kOptions) {
+        if ((one.kinds & bit(spec_.kind)) != 0) valid.push_back(one.name);
+      }
+      return fail("unknown word '{}'; valid are {}", words_[at_].text, fmt::join(valid, ", "));
     }
-    if (option == "timeout") {
-      timeout_set_ = true;
-      return parse_into(spec_.timeout, value, kLeastTimeout, kMostInterval);
+    ++at_;
+    if (given(option->name) && option->name != "header") {
+      return fail("{} is given twice", option->name);
     }
-    if (option == "fall") return parse_into(spec_.fall, value);
-    if (option == "rise") return parse_into(spec_.rise, value);
-    return parse_expect(spec_, value);
+    given_.push_back(option->name);
+    if (at_ == words_.size()) return fail("{} needs a value", option->name);
+    const Status status = option->read(spec_, words_[at_++].text);
+    if (!status) return fail("{}: {}", option->name, status.error().message);
+    return {};
+  }
+
+  [[nodiscard]] bool given(std::string_view option) const {
+    return std::ranges::find(given_, option) != given_.end();
+  }
+
+  /// What options say of each other.
+  Status settle() {
+    if (!given("timeout")) spec_.timeout = std::min(spec_.timeout, spec_.interval);
+    if (!given("fast")) spec_.fast = spec_.interval;
+    if (spec_.timeout > spec_.interval) {
+      return fail("timeout {} is longer than interval {}: a check ends before the next begins",
+                  format_duration(spec_.timeout), format_duration(spec_.interval));
+    }
+    if (spec_.fast > spec_.interval) {
+      return fail("fast {} is longer than interval {}", format_duration(spec_.fast),
+                  format_duration(spec_.interval));
+    }
+    if (given("ca")) {
+      if (given("verify") && !spec_.verify) return fail("ca needs verify on");
+      spec_.verify = true;
+    }
+    return {};
   }
 
   CheckSpec& spec_;
-  std::vector<std::string_view> words_;
+  std::span<const CheckWord> words_;
   size_t at_ = 0;
-  std::vector<std::string_view> seen_;
-  bool timeout_set_ = false;
+  std::vector<std::string_view> given_;
 };
 
 }  // namespace
 
-Result<CheckSpec> parse_check(std::string_view text) {
-  auto words = words_of(text);
-  if (words.empty()) return fail("a check is missing; valid are none, tcp, http");
-  const std::string_view kind = words.front();
-  words.erase(words.begin());
+bool CheckSpec::expects(uint16_t status) const {
+  return std::ranges::any_of(
+      expect, [&](const StatusRange& range) { return status >= range.from && status <= range.to; });
+}
 
+Result<CheckSpec> parse_check(std::string_view text) {
+  const auto words = split_check(text);
+  if (!words) return tl::unexpected(words.error());
+  if (words->empty()) return fail("a check is missing; valid are {}", kKinds);
   CheckSpec spec;
-  if (kind == "none") {
-    spec.kind = CheckKind::none;
-    if (!words.empty()) return fail("'none' takes nothing behind it, found '{}'", words.front());
+  const std::string& kind = words->front().text;
+  const auto* const found = std::ranges::find(kAllKinds, std::string_view(kind),
+                                              [](CheckKind each) { return name(each); });
+  if (found == kAllKinds.end()) {
+    return fail("unknown kind of check '{}'; valid are {}", kind, kKinds);
+  }
+  spec.kind = *found;
+  if (spec.kind == CheckKind::none) {
+    if (words->size() > 1) {
+      return fail("'none' takes nothing behind it, found '{}'", (*words)[1].text);
+    }
     return spec;
   }
-  if (kind == "tcp") {
-    spec.kind = CheckKind::tcp;
-  } else if (kind == "http") {
-    spec.kind = CheckKind::http;
-  } else {
-    return fail("unknown kind of check '{}'; valid are none, tcp, http", kind);
-  }
-  if (const Status status = OptionReader(spec, std::move(words)).read(); !status) {
-    return tl::unexpected(status.error());
-  }
+  const Status status = Reader(spec, std::span(*words).subspan(1)).read();
+  if (!status) return tl::unexpected(status.error());
   return spec;
 }
 
-std::string format_check(const CheckSpec& spec) {
-  std::string out;
-  switch (spec.kind) {
-    case CheckKind::none:
-      return "none";
-    case CheckKind::tcp:
-      out = "tcp";
-      break;
-    case CheckKind::http:
-      out = fmt::format("http {} {} expect {}", spec.method, spec.path, spec.expect_from);
-      if (spec.expect_to != spec.expect_from) out += fmt::format("-{}", spec.expect_to);
-      break;
-  }
-  return out + fmt::format(" interval {} timeout {} fall {} rise {}",
-                           format_duration(spec.interval), format_duration(spec.timeout), spec.fall,
-                           spec.rise);
+Duration pause_between_probes(const CheckSpec& spec, uint32_t against) {
+  return against > 0 ? spec.fast : spec.interval;
 }
 
 }  // namespace hapair::lbcore::health

@@ -5,46 +5,55 @@
 
 namespace hapair::lbcore::health {
 
-Checker::Checker(CheckContext& context, std::shared_ptr<LiveServer> server, std::string name,
-                 const CheckSpec& spec)
+namespace {
+
+constexpr double kJitter = 0.03;  // of a pause, either way
+
+/// 0 to 1, evenly, the same for one server every time.
+double share_of(uint64_t token) {
+  return static_cast<double>(token >> 11) / static_cast<double>(uint64_t{1} << 53);
+}
+
+}  // namespace
+
+Checker::Checker(CheckContext& context, const Endpoint& server, const CheckSpec& spec,
+                 std::vector<Target> targets, const Checker* predecessor)
     : context_(context),
-      server_(std::move(server)),
-      name_(std::move(name)),
-      state_(spec.rise, spec.fall),
+      token_(server_token(server)),
+      spec_(spec),
+      state_(predecessor != nullptr ? predecessor->state_ : RiseFall(spec.rise, spec.fall)),
       due_(context.loop.raw()) {
   due_.set<Checker, &Checker::on_due>(this);
-  server_->up.store(false, std::memory_order_relaxed);
-  server_->last_result.clear();
-  server_->in_state_since = context_.loop.now();
-  apply(spec);
-}
-
-Checker::~Checker() {
-  // Nobody knows any more; should the server be configured again, its first check decides.
-  server_->up.store(false, std::memory_order_relaxed);
-}
-
-void Checker::configure(std::string name, const CheckSpec& spec) {
-  name_ = std::move(name);
-  if (spec != spec_) apply(spec);
-}
-
-void Checker::apply(const CheckSpec& spec) {
-  spec_ = spec;
-  due_.stop();
   state_.set_thresholds(spec.rise, spec.fall);
-  spread_due_ = true;
-  probe_ = make_probe(context_.loop, context_.closer, server_->address, spec,
+  probe_ = make_probe(context_.tools, server, spec,
                       [this](const ProbeResult& result) { on_result(result); });
-  if (probe_ != nullptr) {
-    start_probe();
-    return;
+  if (predecessor != nullptr) {
+    last_result_ = predecessor->last_result_;
+    last_result_at_ = predecessor->last_result_at_;
   }
-  server_->last_result = "not checked";
-  server_->last_result_at = context_.loop.now();
-  const bool was_up = state_.up();
-  state_.decide(true);
-  if (!was_up) set_up(true, "not checked");
+  if (probe_ == nullptr) {
+    last_result_ = "not checked";
+    last_result_at_ = context_.loop.now();
+    state_.decide(true);
+  }
+  serve(std::move(targets));
+  if (probe_ != nullptr) start_probe();
+}
+
+void Checker::serve(std::vector<Target> targets) {
+  const std::vector<Target> before = std::exchange(targets_, std::move(targets));
+  for (const Target& target : targets_) {
+    const bool known =
+        std::ranges::any_of(before, [&](const Target& other) { return other.live == target.live; });
+    if (known) continue;
+    LiveServer& live = *target.live;
+    if (!state_.decided() || live.in_state_since == TimePoint{}) {
+      live.in_state_since = context_.loop.now();
+    }
+    live.last_result = last_result_;
+    live.last_result_at = last_result_at_;
+    if (live.up.load(std::memory_order_relaxed) != state_.up()) set_up(target, last_result_);
+  }
 }
 
 void Checker::on_due(ev::timer&, int) {
@@ -56,15 +65,23 @@ void Checker::start_probe() {
   probe_->start();
 }
 
+void Checker::note(std::string result) {
+  last_result_ = std::move(result);
+  last_result_at_ = context_.loop.now();
+  for (const Target& target : targets_) {
+    target.live->last_result = last_result_;
+    target.live->last_result_at = last_result_at_;
+  }
+}
+
 void Checker::on_result(const ProbeResult& result) {
-  schedule_next();
-  server_->last_result = result.text();
-  server_->last_result_at = context_.loop.now();
+  note(result.text());
   if (result.environment()) {
+    schedule_next();
     if (context_.environment_lines.allow(context_.loop.now())) {
       const uint64_t more = context_.environment_lines.take_suppressed();
       context_.log.environment(
-          "check " + name_, "cannot check: {}; it stays {}{}", result.detail,
+          "check " + targets_.front().name, "cannot check: {}; it stays {}{}", result.detail,
           state_.up() ? "up" : "down",
           more > 0 ? fmt::format(" ({} more suppressed)", more) : std::string());
     }
@@ -73,32 +90,36 @@ void Checker::on_result(const ProbeResult& result) {
 
   const bool first = !state_.decided();
   const uint32_t needed = first ? 1 : state_.threshold();
-  if (state_.result(result.passed())) {
-    set_up(state_.up(), needed > 1 ? fmt::format("{}, {} in a row", server_->last_result, needed)
-                                   : server_->last_result);
-  } else if (first) {
-    context_.log.info("check " + name_, "stays down ({})", server_->last_result);
+  const bool changed = state_.result(result.passed());
+  schedule_next();
+  for (const Target& target : targets_) {
+    if (changed) {
+      set_up(target,
+             needed > 1 ? fmt::format("{}, {} in a row", last_result_, needed) : last_result_);
+    } else if (first) {
+      context_.log.info("check " + target.name, "stays down ({})", last_result_);
+    }
   }
 }
 
 /// From start to start, so that the pace does not depend on how fast the server answers. The first
-/// pause has a random length: servers that were configured at the same moment are not checked at
-/// the same moment ever after.
+/// pause differs from server to server by up to an interval, and every one by a little: servers
+/// that were configured at the same moment are not checked at the same moment ever after.
 void Checker::schedule_next() {
-  Duration pause = spec_.interval;
-  if (std::exchange(spread_due_, false)) {
-    pause = std::chrono::duration_cast<Duration>(
-        pause * std::uniform_real_distribution<>(0.5, 1.0)(context_.random));
-  }
+  Duration pause = pause_between_probes(spec_, state_.against());
+  double factor = std::uniform_real_distribution<>(1 - kJitter, 1 + kJitter)(context_.random);
+  if (std::exchange(spread_due_, false)) factor = 0.5 + share_of(token_);
+  pause = std::chrono::duration_cast<Duration>(pause * factor);
   const TimePoint next = std::max(started_ + pause, context_.loop.refresh_now());
   due_.start(std::chrono::duration<double>(next - context_.loop.now()).count());
 }
 
-void Checker::set_up(bool up, const std::string& why) {
-  server_->up.store(up, std::memory_order_relaxed);
-  server_->in_state_since = context_.loop.now();
-  context_.log.info("check " + name_, "{} ({})", up ? "down -> up" : "up -> down", why);
-  if (context_.on_change) context_.on_change(*server_);
+void Checker::set_up(const Target& target, const std::string& why) {
+  const bool up = state_.up();
+  target.live->up.store(up, std::memory_order_relaxed);
+  target.live->in_state_since = context_.loop.now();
+  context_.log.info("check " + target.name, "{} ({})", up ? "down -> up" : "up -> down", why);
+  if (context_.on_change) context_.on_change(*target.live);
 }
 
 }  // namespace hapair::lbcore::health

@@ -1,11 +1,13 @@
-// The checks of one server for as long as it is configured: when the next probe starts, what its
-// result means, and the one place that changes LiveServer::up. Main loop only.
+// One check of one address for as long as it is configured: when the next probe starts, what its
+// result means, and the one place that changes LiveServer::up. Its verdict is that of every pool's
+// server with this address and this check. Main loop only.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <ev++.h>
 
@@ -23,37 +25,45 @@ struct CheckContext {
   EventLoop& loop;
   Logger& log;
   std::function<void(const LiveServer&)> on_change;
-  QuietClose closer{loop};
+  ProbeTools tools{loop};
   RateLimit environment_lines{1, 10s};
   std::minstd_rand random{std::random_device{}()};
 };
 
 class Checker {
  public:
-  /// `name`: "pool/server", for the log. The first check starts at once.
-  Checker(CheckContext& context, std::shared_ptr<LiveServer> server, std::string name,
-          const CheckSpec& spec);
-  ~Checker();
+  struct Target {
+    std::string name;  // "pool/server", for the log
+    std::shared_ptr<LiveServer> live;
+  };
+
+  /// The first check starts at once. With a `predecessor` its verdict stays until results change
+  /// it; without one the servers are down until the first result.
+  Checker(CheckContext& context, const Endpoint& server, const CheckSpec& spec,
+          std::vector<Target> targets, const Checker* predecessor);
   Checker(const Checker&) = delete;
   Checker& operator=(const Checker&) = delete;
 
-  /// A changed spec starts its first check at once; the verdict stays until results change it.
-  void configure(std::string name, const CheckSpec& spec);
+  /// Whose verdict it is from now on. Who joins takes the verdict that there is.
+  void serve(std::vector<Target> targets);
   [[nodiscard]] bool decided() const { return state_.decided(); }
 
  private:
-  void apply(const CheckSpec& spec);
+  void begin();
   void on_due(ev::timer& watcher, int events);
   void start_probe();
   void on_result(const ProbeResult& result);
   void schedule_next();
-  void set_up(bool up, const std::string& why);
+  void note(std::string result);
+  void set_up(const Target& target, const std::string& why);
 
   CheckContext& context_;
-  std::shared_ptr<LiveServer> server_;
-  std::string name_;
-  CheckSpec spec_;
+  const uint64_t token_;  // of the address
+  const CheckSpec spec_;
+  std::vector<Target> targets_;
   RiseFall state_;
+  std::string last_result_;
+  TimePoint last_result_at_{};
   std::unique_ptr<Probe> probe_;
   TimePoint started_{};
   bool spread_due_ = true;  // the next pause is the first of its kind

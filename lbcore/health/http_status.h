@@ -23,6 +23,8 @@ class HttpStatusParser {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] uint16_t status() const { return status_; }            // when done
   [[nodiscard]] std::string_view refusal() const { return refusal_; }  // when refused
+  /// How many bytes were read as part of the line, so far.
+  [[nodiscard]] size_t line_bytes() const { return at_; }
 
  private:
   void take(char c);

@@ -1,7 +1,6 @@
-// One attempt at one server: a non-blocking connect and what the kind of check does on it, within
-// one timeout for all of it. Every attempt ends in exactly one call of `done`. The kinds
-// (tcp_probe, http_probe) say what happens once the connection stands; everything that can go wrong
-// before is named here.
+// One attempt at one server, within one timeout for all of it. Every attempt ends in exactly one
+// call of `done`. The kinds: stream_probe (tcp, tls), http_probe, smtp_probe, datagram_probe (udp),
+// dns_probe, icmp_probe; make_probe knows them all.
 #pragma once
 
 #include <functional>
@@ -12,20 +11,29 @@
 
 #include "common/address.h"
 #include "common/event_loop.h"
-#include "common/unique_fd.h"
 #include "lbcore/health/check_spec.h"
 #include "lbcore/health/probe_result.h"
 #include "lbcore/health/quiet_close.h"
+#include "lbcore/health/tls_stream.h"
 
 namespace hapair::lbcore::health {
+
+/// What all probes share.
+struct ProbeTools {
+  explicit ProbeTools(EventLoop& event_loop) : loop(event_loop), closer(event_loop) {}
+
+  EventLoop& loop;
+  QuietClose closer;
+  TlsContexts tls;
+};
 
 class Probe {
  public:
   /// Must not destroy the probe; may be called before start() returns.
   using Done = std::function<void(const ProbeResult&)>;
 
-  Probe(EventLoop& loop, QuietClose& closer, Endpoint server, Duration timeout, Done done);
-  virtual ~Probe();
+  Probe(ProbeTools& tools, const CheckSpec& spec, Done done);
+  virtual ~Probe() = default;
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
@@ -34,36 +42,30 @@ class Probe {
   [[nodiscard]] bool running() const { return running_; }
 
  protected:
-  virtual void on_connected() = 0;
-  virtual void on_readable() {}
-  virtual void on_writable() {}
+  /// May finish at once.
+  virtual void begin() = 0;
+  /// Finishes.
+  virtual void out_of_time() = 0;
+  /// Lets go of what the attempt held.
+  virtual void release() = 0;
 
   void finish(ProbeCode code, std::string detail);
-  void watch(int events);
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] const Endpoint& server() const { return server_; }
+  [[nodiscard]] ProbeTools& tools() const { return tools_; }
+  [[nodiscard]] const CheckSpec& spec() const { return spec_; }
 
  private:
-  void connect();
-  void on_connect_result(int error);
-  void on_event(ev::io& watcher, int events);
   void on_timeout(ev::timer& watcher, int events);
 
-  EventLoop& loop_;
-  QuietClose& closer_;
-  Endpoint server_;
-  Duration timeout_;
+  ProbeTools& tools_;
+  const CheckSpec spec_;
   Done done_;
-  UniqueFd fd_;
   TimePoint started_{};
   bool running_ = false;
-  bool connected_ = false;
-  ev::io watcher_;
   ev::timer timer_;
 };
 
 /// The probe of this kind of check; none for CheckKind::none.
-std::unique_ptr<Probe> make_probe(EventLoop& loop, QuietClose& closer, const Endpoint& server,
-                                  const CheckSpec& spec, Probe::Done done);
+std::unique_ptr<Probe> make_probe(ProbeTools& tools, const Endpoint& server, const CheckSpec& spec,
+                                  Probe::Done done);
 
 }  // namespace hapair::lbcore::health

@@ -12,6 +12,12 @@ std::string_view name(ProbeCode code) {
       return "L4CON";
     case ProbeCode::l4tout:
       return "L4TOUT";
+    case ProbeCode::l6ok:
+      return "L6OK";
+    case ProbeCode::l6rsp:
+      return "L6RSP";
+    case ProbeCode::l6tout:
+      return "L6TOUT";
     case ProbeCode::l7ok:
       return "L7OK";
     case ProbeCode::l7sts:
@@ -20,10 +26,21 @@ std::string_view name(ProbeCode code) {
       return "L7RSP";
     case ProbeCode::l7tout:
       return "L7TOUT";
+    case ProbeCode::procok:
+      return "PROCOK";
+    case ProbeCode::procerr:
+      return "PROCERR";
+    case ProbeCode::proctout:
+      return "PROCTOUT";
     case ProbeCode::sockerr:
       return "SOCKERR";
   }
   return "";
+}
+
+bool ProbeResult::passed() const {
+  return code == ProbeCode::l4ok || code == ProbeCode::l6ok || code == ProbeCode::l7ok ||
+         code == ProbeCode::procok;
 }
 
 std::string ProbeResult::text() const {

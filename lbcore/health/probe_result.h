@@ -1,12 +1,15 @@
 // What one probe found, with a named code (HAProxy's names, which operators know):
 //
-//   L4OK     connected                         L7OK     answered as expected
-//   L4CON    could not connect                 L7STS    answered with another status
-//   L4TOUT   no connection in time             L7RSP    answered with something that is not HTTP,
-//   or hung up
-//                                              L7TOUT   connected, but no answer in time
-//   SOCKERR  this machine had no descriptor, port or memory for the probe: says nothing about the
-//   server
+//   L4OK     connected; or not refused (udp)     L7OK     answered as expected
+//   L4CON    could not connect                   L7STS    answered with another status
+//   L4TOUT   no connection in time               L7RSP    answered with something else, or hung up
+//   L6OK     TLS handshake done                  L7TOUT   connected, but no answer in time
+//   L6RSP    TLS handshake failed                PROCOK   the program exited with 0
+//   L6TOUT   no TLS handshake in time            PROCERR  the program exited otherwise, or could
+//                                                         not be started
+//                                                PROCTOUT the program took too long
+//   SOCKERR  this machine had no descriptor, port, memory, source address or permission for the
+//            probe: says nothing about the server
 #pragma once
 
 #include <cstdint>
@@ -17,7 +20,22 @@
 
 namespace hapair::lbcore::health {
 
-enum class ProbeCode : uint8_t { l4ok, l4con, l4tout, l7ok, l7sts, l7rsp, l7tout, sockerr };
+enum class ProbeCode : uint8_t {
+  l4ok,
+  l4con,
+  l4tout,
+  l6ok,
+  l6rsp,
+  l6tout,
+  l7ok,
+  l7sts,
+  l7rsp,
+  l7tout,
+  procok,
+  procerr,
+  proctout,
+  sockerr
+};
 
 std::string_view name(ProbeCode code);
 
@@ -26,7 +44,7 @@ struct ProbeResult {
   std::string detail;   // status code or reason; may be empty
   Duration latency{0};  // from the beginning of the connect
 
-  [[nodiscard]] bool passed() const { return code == ProbeCode::l4ok || code == ProbeCode::l7ok; }
+  [[nodiscard]] bool passed() const;
   /// Our own trouble: neither for nor against the server.
   [[nodiscard]] bool environment() const { return code == ProbeCode::sockerr; }
   /// "L7OK 200 in 0.8ms", "L4CON Connection refused", "L4TOUT no connection in 1s".

@@ -26,9 +26,9 @@ class HealthNetns : public test::RootTest {
   /// One probe inside the namespace.
   static ProbeResult probe(const Endpoint& server, const char* check) {
     EventLoop loop;
-    QuietClose closer(loop);
+    ProbeTools tools(loop);
     std::optional<ProbeResult> result;
-    const auto probe = make_probe(loop, closer, server, parse_check(check).value(),
+    const auto probe = make_probe(tools, server, parse_check(check).value(),
                                   [&](const ProbeResult& found) { result = found; });
     probe->start();
     EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
@@ -83,6 +83,33 @@ TEST_F(HealthNetns, ARefusalOnTheWayIsNamed) {
               "L4CON No route to host");
     EXPECT_EQ(probe(Endpoint::parse("127.0.0.1:81").value(), "tcp").text(),
               "L4CON Connection refused");
+  });
+}
+
+// In a namespace of its own: whether a ping needs a raw socket is a setting of the network stack.
+TEST_F(HealthNetns, AMachineAnswersAPing) {
+  for (const auto* groups : {"1 0", "0 2147483647"}) {
+    space_->sysctl("ipv4.ping_group_range", groups);
+    space_->run([] {
+      EXPECT_EQ(probe(Endpoint::parse("127.0.0.1:80").value(), "icmp").code, ProbeCode::l4ok);
+      EXPECT_EQ(probe(Endpoint::parse("[::1]:80").value(), "icmp").code, ProbeCode::l4ok);
+      EXPECT_EQ(probe(Endpoint::parse("192.0.2.1:80").value(), "icmp").text(),
+                "L4CON Network is unreachable");
+    });
+  }
+  space_->nft(R"(
+    table inet t {
+      chain in {
+        type filter hook input priority 0
+        ip daddr 127.0.0.2 icmp type echo-request reject with icmp type host-unreachable
+        ip daddr 127.0.0.3 icmp type echo-request drop
+      }
+    })");
+  space_->run([] {
+    EXPECT_EQ(probe(Endpoint::parse("127.0.0.2:80").value(), "icmp").text(),
+              "L4CON No route to host");
+    EXPECT_EQ(probe(Endpoint::parse("127.0.0.3:80").value(), "icmp timeout 80ms").text(),
+              "L4TOUT no answer in 80ms");
   });
 }
 

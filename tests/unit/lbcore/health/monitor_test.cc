@@ -231,6 +231,88 @@ TEST_F(MonitorTest, AServerThatIsGoneIsNotCheckedAndComesBackUnknown) {
   EXPECT_FALSE(a->up);
 }
 
+/// Two pools, each with a check and servers.
+Topology two_pools(const char* check_a, const std::vector<std::shared_ptr<LiveServer>>& a,
+                   const char* check_b, const std::vector<std::shared_ptr<LiveServer>>& b) {
+  Topology topology;
+  for (const auto& [name, check, servers] :
+       {std::tuple{"web", check_a, a}, std::tuple{"api", check_b, b}}) {
+    auto pool = std::make_shared<Pool>();
+    pool->spec.name = name;
+    pool->spec.check = parse_check(check).value();
+    for (const auto& live : servers) {
+      pool->servers.push_back({{.name = "s", .address = live->address}, live});
+    }
+    topology.pools.push_back(pool);
+  }
+  return topology;
+}
+
+TEST_F(MonitorTest, TheSameCheckOfOneServerInTwoPoolsRunsOnce) {
+  std::atomic<int> checks{0};
+  std::atomic<bool> healthy{true};
+  Server server([&](int fd) {
+    ++checks;
+    answering(healthy ? kAnswer : "HTTP/1.1 503 Sorry\r\n\r\n")(fd);
+  });
+  const auto web = live(0, server.address());
+  const auto api = std::make_shared<LiveServer>(1, "api", server.address());
+  constexpr auto kCheck = "http interval 60s";
+  monitor_->configure(two_pools(kCheck, {web}, "http GET / interval 1m", {api}));
+  EXPECT_TRUE(run_until(loop_, [&] { return web->up && api->up; }));
+  EXPECT_EQ(checks, 1);
+  EXPECT_EQ(web->last_result, api->last_result);
+
+  // Apart, each goes on from what was known.
+  healthy = false;
+  monitor_->configure(two_pools(kCheck, {web}, "http interval 60s fall 1", {api}));
+  EXPECT_TRUE(web->up && api->up);
+  EXPECT_TRUE(run_until(loop_, [&] { return !api->up; }));
+  EXPECT_TRUE(web->up) << "its check was not touched";
+  EXPECT_EQ(checks, 2);
+
+  // Together again, the one that joins takes the verdict that there is.
+  monitor_->configure(two_pools(kCheck, {web}, kCheck, {api}));
+  EXPECT_TRUE(web->up && api->up);
+  EXPECT_EQ(checks, 2);
+  monitor_->configure(two_pools(kCheck, {}, kCheck, {api}));
+  EXPECT_FALSE(web->up) << "gone";
+  EXPECT_TRUE(api->up);
+  EXPECT_TRUE(monitor_->settled());
+  EXPECT_EQ(checks, 2);
+}
+
+TEST_F(MonitorTest, AChangedCheckLeavesOtherServersAlone) {
+  std::atomic<int> checks{0};
+  Server counted([&](int fd) {
+    ++checks;
+    answering(kAnswer)(fd);
+  });
+  Server other(answering(kAnswer));
+  const auto web = live(0, counted.address());
+  const auto api = std::make_shared<LiveServer>(1, "api", other.address());
+  monitor_->configure(two_pools("http interval 60s", {web}, "http interval 60s", {api}));
+  EXPECT_TRUE(run_until(loop_, [&] { return monitor_->settled(); }));
+  const TimePoint at = web->last_result_at;
+  monitor_->configure(two_pools("http interval 60s", {web}, "tcp interval 60s", {api}));
+  EXPECT_TRUE(run_until(loop_, [&] { return api->last_result.starts_with("L4OK"); }));
+  EXPECT_TRUE(web->up && api->up);
+  EXPECT_EQ(web->last_result_at, at);
+  EXPECT_EQ(checks, 1);
+}
+
+TEST_F(MonitorTest, IsFasterWhileTheStateChanges) {
+  std::atomic<bool> healthy{true};
+  Server server([&](int fd) { answering(healthy ? kAnswer : "HTTP/1.1 503 Sorry\r\n\r\n")(fd); });
+  const auto a = live(0, server.address());
+  configure("http interval 60s fast 20ms fall 3 rise 3", {a});
+  EXPECT_TRUE(run_until(loop_, [&] { return a->up.load(); }));
+  healthy = false;
+  // The first failure comes with the changed check, the two others at the faster pace.
+  configure("http interval 59s fast 20ms fall 3 rise 3", {a});
+  EXPECT_TRUE(run_until(loop_, [&] { return !a->up; }));
+}
+
 // Twenty servers configured at the same moment: the first checks come together, the second ones do
 // not.
 TEST_F(MonitorTest, LaterChecksAreSpread) {

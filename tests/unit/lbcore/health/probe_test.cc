@@ -15,11 +15,11 @@ class ProbeTest : public testing::Test {
  protected:
   ProbeResult probe(const Endpoint& server, const char* check) {
     std::optional<ProbeResult> result;
-    const auto probe = make_probe(loop_, closer_, server, parse_check(check).value(),
-                                  [&](const ProbeResult& found) {
-                                    EXPECT_FALSE(result) << "one attempt, one result";
-                                    result = found;
-                                  });
+    const auto probe =
+        make_probe(tools_, server, parse_check(check).value(), [&](const ProbeResult& found) {
+          EXPECT_FALSE(result) << "one attempt, one result";
+          result = found;
+        });
     probe->start();
     EXPECT_TRUE(run_until(loop_, [&] { return result.has_value(); }));
     EXPECT_FALSE(probe->running());
@@ -31,7 +31,7 @@ class ProbeTest : public testing::Test {
   }
 
   EventLoop loop_;
-  QuietClose closer_{loop_};
+  ProbeTools tools_{loop_};
 };
 
 constexpr auto kTcp = "tcp interval 2s timeout 1s";
@@ -182,7 +182,7 @@ TEST_F(ProbeTest, LeavesWithoutAReset) {
     EXPECT_TRUE(probe(server.address(), check).passed());
     EXPECT_TRUE(run_until(loop_, [&] { return ended >= 0; }));
     EXPECT_EQ(ended, 0) << check << ": " << std::system_category().message(ended);
-    EXPECT_TRUE(run_until(loop_, [&] { return closer_.waiting() == 0; }));
+    EXPECT_TRUE(run_until(loop_, [&] { return tools_.closer.waiting() == 0; }));
   }
 }
 
@@ -190,15 +190,15 @@ TEST_F(ProbeTest, AServerThatNeverClosesDoesNotKeepOurSocket) {
   BoundSocket socket;
   socket.listen();
   EXPECT_TRUE(probe(socket.at(), kTcp).passed());
-  EXPECT_EQ(closer_.waiting(), 1U);
-  EXPECT_TRUE(run_until(loop_, [&] { return closer_.waiting() == 0; }));
+  EXPECT_EQ(tools_.closer.waiting(), 1U);
+  EXPECT_TRUE(run_until(loop_, [&] { return tools_.closer.waiting() == 0; }));
 }
 
 TEST_F(ProbeTest, WithoutADescriptorItIsNotTheServersFault) {
   BoundSocket socket;
   socket.listen();
   std::optional<ProbeResult> result;
-  const auto probe = make_probe(loop_, closer_, socket.at(), parse_check(kTcp).value(),
+  const auto probe = make_probe(tools_, socket.at(), parse_check(kTcp).value(),
                                 [&](const ProbeResult& found) { result = found; });
   probe->start();
   EXPECT_TRUE(run_until(loop_, [&] { return result.has_value(); }));
@@ -225,8 +225,8 @@ TEST_F(ProbeTest, MayBeDestroyedAtAnyTime) {
   socket.listen();
   for (const auto* check : {kTcp, kHttp}) {
     for (int events = 0; events < 3; ++events) {
-      const auto probe = make_probe(loop_, closer_, socket.at(), parse_check(check).value(),
-                                    [](const ProbeResult&) {});
+      const auto probe =
+          make_probe(tools_, socket.at(), parse_check(check).value(), [](const ProbeResult&) {});
       probe->start();
       for (int i = 0; i < events; ++i) loop_.poll();
     }
