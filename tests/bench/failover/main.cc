@@ -21,6 +21,7 @@
 #include "common/units.h"
 #include "tests/bench/failover/faults.h"
 #include "tests/bench/failover/pair.h"
+#include "tests/bench/list.h"
 
 namespace hapair::test::bench {
 namespace {
@@ -31,16 +32,6 @@ struct Options {
   std::vector<std::string> faults;
   std::vector<std::string> contenders{"keepalived", "vrrpd", "pair"};
 };
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
-    if (comma == std::string_view::npos) return parts;
-    text.remove_prefix(comma + 1);
-  }
-}
 
 Contender contender_of(std::string_view name) {
   if (name == "keepalived") return Contender::keepalived;
@@ -131,11 +122,11 @@ int main(int argc, char** argv) {
     if (name == "--reps") {
       options.reps = static_cast<int>(*hapair::parse_integer(value));
     } else if (name == "--intervals") {
-      options.intervals = split(value);
+      options.intervals = split_list(value);
     } else if (name == "--faults") {
-      options.faults = split(value);
+      options.faults = split_list(value);
     } else if (name == "--contenders") {
-      options.contenders = split(value);
+      options.contenders = split_list(value);
     } else {
       return usage(argv[0]);
     }

@@ -1,0 +1,58 @@
+// The client of every contender: one thread that asks as fast as answers come, or at a given pace.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+
+namespace hapair::test::bench {
+
+struct Load {
+  enum class Kind : uint8_t {
+    keep_alive,  // requests over connections that stay
+    brief,       // a connection for each request
+    paced,       // keep_alive at `rate` requests per second, answer times counted from when due
+    bulk,        // reads what comes
+  };
+  Kind kind = Kind::keep_alive;
+  size_t connections = 64;
+  double rate = 0;
+  Duration warm_up = 500ms;
+  Duration window = 2s;
+};
+
+/// Of the window alone, without the warm-up.
+struct Outcome {
+  uint64_t answers = 0;
+  uint64_t errors = 0;  // connections that failed or ended early
+  uint64_t bytes = 0;
+  Duration took{0};
+  Duration cost{0};              // what `cost` said at the end less what it said at the beginning
+  std::vector<Duration> delays;  // of `paced`, sorted
+};
+
+/// Runs on the calling thread, which is inside the client's namespace. Throws std::system_error
+/// when a socket is refused.
+Outcome apply(const Load& load, const std::string& address, uint16_t port,
+              const std::function<Duration()>& cost);
+
+/// So many connections, established as far as the server behind them has answered once; they stay
+/// until the result is destroyed.
+class Idle {
+ public:
+  Idle(const std::string& address, uint16_t port, size_t connections);
+  ~Idle();
+  Idle(const Idle&) = delete;
+  Idle& operator=(const Idle&) = delete;
+
+  [[nodiscard]] size_t answered() const { return answered_; }
+
+ private:
+  std::vector<int> fds_;
+  size_t answered_ = 0;
+};
+
+}  // namespace hapair::test::bench
