@@ -33,6 +33,10 @@ struct ArmDeadline {
 struct DisarmDeadline {
   friend bool operator==(const DisarmDeadline&, const DisarmDeadline&) = default;
 };
+/// The verdict of the witness is wanted soon.
+struct AskWitness {
+  friend bool operator==(const AskWitness&, const AskWitness&) = default;
+};
 
 enum class Role : uint8_t { initialize, backup, active };
 std::string_view name(Role role);  // "Initialize", "Backup", "Active"
@@ -46,7 +50,7 @@ struct Notify {
 };
 
 using Action = std::variant<SendAdvertisement, AddAddresses, RemoveAddresses, Announce, ArmDeadline,
-                            DisarmDeadline, Notify>;
+                            DisarmDeadline, AskWitness, Notify>;
 using Actions = std::vector<Action>;
 
 }  // namespace hapair::vrrp

@@ -109,6 +109,7 @@ struct WitnessAnswered {};
 struct WitnessFailed {
   std::string reason;  // "the witness 10.0.0.254 does not answer"
   TimePoint since;     // its first probe without an answer
+  TimePoint asked;     // its last probe that had the time to be answered
 };
 
 struct Reconfigured {

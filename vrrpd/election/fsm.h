@@ -188,9 +188,11 @@ class Fsm {
 
   std::optional<PairWord> pair_;  // while the peer is alive on the pair path
   std::optional<TimePoint> witness_answered_;
-  std::string witness_fails_;       // why, as long as it does
-  TimePoint witness_silent_since_;  // its first probe without an answer
-  std::string witness_trouble_;     // it made us step down
+  std::string witness_fails_;             // why, as long as it does
+  TimePoint witness_silent_since_;        // its first probe without an answer
+  TimePoint witness_asked_;               // its last one
+  std::optional<TimePoint> peer_saw_it_;  // the peer's witness answered while ours was silent
+  std::string witness_trouble_;           // it made us step down
 
   // Of the step that runs.
   TimePoint now_;

@@ -162,6 +162,7 @@ void Fsm::end_boot_hold() {
 void Fsm::on(const WitnessAnswered&) {
   witness_answered_ = now_;
   witness_fails_.clear();
+  peer_saw_it_.reset();
   if (!std::exchange(witness_trouble_, {}).empty()) leave_initialize_if_possible();
   end_boot_hold();
   auto* backup = std::get_if<Backup>(&state_);
@@ -180,14 +181,25 @@ void Fsm::on(const WitnessAnswered&) {
 void Fsm::on(const WitnessFailed& event) {
   witness_fails_ = event.reason;
   witness_silent_since_ = event.since;
+  witness_asked_ = event.asked;
   reconsider_witness();
 }
 
 /// An Active that is cut off gives the role away. Where the peer's witness is silent as well, or
-/// the peer does not take part, nothing would be better afterwards: it stays.
+/// the peer does not take part, nothing would be better afterwards: it stays. Nor does the peer see
+/// more when the witness has just come back and was asked by it first: one probe of ours must have
+/// failed after its answer.
 void Fsm::reconsider_witness() {
   if (role() != Role::active || !parameters_.witness || witness_fails_.empty()) return;
-  if (pair_ && !(pair_->role != Role::initialize && peer_sees_more())) return;
+  if (pair_) {
+    if (pair_->role == Role::initialize) return;
+    if (!peer_saw_it_) {
+      if (!peer_sees_more()) return;
+      peer_saw_it_ = pair_->witness_answered;
+      if (witness_asked_ < *peer_saw_it_) actions_.emplace_back(AskWitness{});
+    }
+    if (witness_asked_ < *peer_saw_it_) return;
+  }
   witness_trouble_ = witness_fails_;
   become_initialize(witness_trouble_);
 }

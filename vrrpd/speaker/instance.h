@@ -129,6 +129,7 @@ class Instance {
   Status execute(const Announce& action);
   Status execute(const ArmDeadline& action);
   Status execute(const DisarmDeadline& action);
+  Status execute(const AskWitness& action);  // instance_pair.cc
   Status execute(const Notify& action);
 
   // The VIPs: instance_addresses.cc.

@@ -83,7 +83,12 @@ void Instance::look_around() {
   asking_ = true;
   look_.arm(around_.loop.now() + config_.parameters.interval / 2);
   if (around_.pair != nullptr) around_.pair->speak(true);
+  (void)execute(AskWitness{});
+}
+
+Status Instance::execute(const AskWitness&) {
   if (witness_) witness_->look_closely(std::max(config_.parameters.interval, kLeastLook));
+  return {};
 }
 
 void Instance::use_witness() {
@@ -94,10 +99,7 @@ void Instance::use_witness() {
                                  .log = around_.log,
                                  .subsystem = subsystem_,
                                  .on_answer = [this] { feed(WitnessAnswered{}); },
-                                 .on_failure =
-                                     [this](const std::string& reason, TimePoint since) {
-                                       feed(WitnessFailed{.reason = reason, .since = since});
-                                     }},
+                                 .on_failure = [this](WitnessFailed failed) { feed(failed); }},
       *config_.witness);
   if (socket_) witness_->start(interface_, fsm_.parameters().own_address);
 }

@@ -102,8 +102,9 @@ void WitnessProbe::on_turn() {
   turn_.arm(witness_.next());
   if (outcome.probe) ask();
   if (outcome.failed) {
-    around_.on_failure("the witness " + config_.to_string() + " does not answer",
-                       witness_.silent_since().value_or(now));
+    around_.on_failure({.reason = "the witness " + config_.to_string() + " does not answer",
+                        .since = witness_.silent_since().value_or(now),
+                        .asked = outcome.asked});
   }
 }
 

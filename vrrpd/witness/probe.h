@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
+#include "vrrpd/election/events.h"
 #include "vrrpd/kernel/link_monitor.h"
 #include "vrrpd/witness/witness.h"
 
@@ -29,7 +30,7 @@ class WitnessProbe {
     Logger& log;
     std::string subsystem;
     std::function<void()> on_answer;
-    std::function<void(const std::string& reason, TimePoint since)> on_failure;
+    std::function<void(WitnessFailed)> on_failure;
   };
 
   WitnessProbe(Surroundings around, WitnessConfig config);

@@ -20,6 +20,7 @@ void Witness::begin(TimePoint now) {
 Witness::Outcome Witness::on_time(TimePoint now) {
   Outcome out;
   if (now < next_) return out;
+  out.asked = asked_;
   if (close_until_ && now >= *close_until_) {
     close_until_.reset();
     out.failed = silent_since_.has_value();
@@ -28,6 +29,7 @@ Witness::Outcome Witness::on_time(TimePoint now) {
   }
   out.failed = unanswered_ >= kFall && !close_until_;
   out.probe = true;
+  asked_ = now;
   ++unanswered_;
   if (!silent_since_) silent_since_ = now;
   next_ = now + (close_until_ ? close_gap_ : interval_);

@@ -19,6 +19,7 @@ class Witness {
   struct Outcome {
     bool probe = false;   // send one
     bool failed = false;  // it does not answer; said again after every further probe
+    TimePoint asked;      // when failed: the last probe that had the time to be answered
   };
 
   /// Begins anew, knowing nothing: at the start, with another line or another address.
@@ -37,6 +38,7 @@ class Witness {
  private:
   Duration interval_;
   TimePoint next_;
+  TimePoint asked_;
   std::optional<TimePoint> answered_;
   std::optional<TimePoint> silent_since_;
   int unanswered_ = 0;

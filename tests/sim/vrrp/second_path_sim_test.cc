@@ -161,6 +161,8 @@ class World {
       });
     } else if (std::holds_alternative<DisarmDeadline>(action)) {
       ++self.deadline;
+    } else if (std::holds_alternative<AskWitness>(action)) {
+      look_closely(node, setup_.interval);
     } else if (const auto* notify = std::get_if<Notify>(&action)) {
       tell(node,
            fmt::format("{} -> {} ({})", name(notify->from), name(notify->to), notify->reason));
@@ -274,7 +276,8 @@ class World {
     }
     if (outcome.failed) {
       step(node, WitnessFailed{.reason = "the witness does not answer",
-                               .since = self.witness->silent_since().value_or(now_)});
+                               .since = self.witness->silent_since().value_or(now_),
+                               .asked = outcome.asked});
     }
   }
 

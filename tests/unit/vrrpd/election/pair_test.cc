@@ -270,8 +270,9 @@ TEST(Witness, a_resign_needs_its_answer_too_and_takes_over_with_it) {
 
 TEST(Witness, a_cut_off_active_steps_down_when_the_peer_is_silent) {
   Fsm fsm = active(witnessed());
-  EXPECT_THAT(fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive}, kActive + 20ms),
-              Contains(kFastResign));
+  EXPECT_THAT(
+      fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive, kActive}, kActive + 20ms),
+      Contains(kFastResign));
   EXPECT_EQ(fsm.role(), Role::initialize);
   EXPECT_EQ(fsm.reason(), "10.0.0.254 does not answer");
   (void)fsm.step(WitnessAnswered{}, kActive + 1s);
@@ -283,10 +284,34 @@ TEST(Witness, a_cut_off_active_steps_down_for_a_peer_whose_witness_answers) {
   PairWord peer = word(Role::backup, kActive);
   peer.witness_answered = kActive - 1s;
   (void)fsm.step(peer, kActive + 1ms);
-  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive}, kActive + 20ms);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive, kActive + 15ms},
+                 kActive + 20ms);
   EXPECT_EQ(fsm.role(), Role::active);  // as far as is known the peer sees no more
   peer.witness_answered = kActive + 15ms;
   (void)fsm.step(peer, kActive + 21ms);
+  EXPECT_EQ(fsm.role(), Role::initialize);
+}
+
+TEST(Witness, that_comes_back_and_answers_the_peer_first_moves_nothing) {
+  Fsm fsm = active(witnessed());
+  (void)fsm.step(word(Role::backup, kActive), kActive + 1ms);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive, kActive + 15ms},
+                 kActive + 20ms);
+  PairWord peer = word(Role::backup, kActive + 21ms);
+  peer.witness_answered = kActive + 18ms;  // later than our last question
+  EXPECT_THAT(fsm.step(peer, kActive + 21ms), Contains(Action{AskWitness{}}));
+  EXPECT_THAT(fsm.step(peer, kActive + 22ms), IsEmpty()) << "asked once";
+  (void)fsm.step(WitnessAnswered{}, kActive + 23ms);
+  EXPECT_EQ(fsm.role(), Role::active);
+
+  // Another time, and it is really ours alone.
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive + 30ms, kActive + 45ms},
+                 kActive + 50ms);
+  peer.witness_answered = kActive + 48ms;
+  (void)fsm.step(peer, kActive + 51ms);
+  ASSERT_EQ(fsm.role(), Role::active);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive + 51ms, kActive + 55ms},
+                 kActive + 60ms);
   EXPECT_EQ(fsm.role(), Role::initialize);
 }
 
@@ -295,7 +320,7 @@ TEST(Witness, lost_on_both_sides_changes_nothing) {
   PairWord peer = word(Role::backup, kActive);
   peer.witness_answered = kActive - 1ms;
   (void)fsm.step(peer, kActive + 1ms);
-  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive}, kActive + 20ms);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive, kActive}, kActive + 20ms);
   EXPECT_EQ(fsm.role(), Role::active);
   peer.role = Role::initialize;  // nor could it serve
   peer.witness_answered = kActive + 25ms;
@@ -305,7 +330,7 @@ TEST(Witness, lost_on_both_sides_changes_nothing) {
 
 TEST(Witness, a_cut_off_backup_leaves_the_role_to_a_peer_that_sees_more) {
   Fsm fsm = backup(witnessed());
-  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kStart}, kStart + 10ms);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kStart, kStart}, kStart + 10ms);
   PairWord peer = word(Role::backup, kActive - 1ms);
   peer.witness_answered = kActive - 1ms;
   (void)fsm.step(peer, kActive);
@@ -321,7 +346,7 @@ TEST(Witness, a_cut_off_backup_leaves_the_role_to_a_peer_that_sees_more) {
 
 TEST(Witness, taken_out_of_the_configuration_keeps_nobody_out) {
   Fsm fsm = active(witnessed());
-  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive}, kActive + 20ms);
+  (void)fsm.step(WitnessFailed{"10.0.0.254 does not answer", kActive, kActive}, kActive + 20ms);
   ASSERT_EQ(fsm.role(), Role::initialize);
   (void)fsm.step(Reconfigured{params()}, kActive + 1s);
   EXPECT_EQ(fsm.role(), Role::backup);
