@@ -14,6 +14,7 @@ if(HAPAIR_SANITIZE)
   endif()
   add_compile_options(-fsanitize=${HAPAIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=${HAPAIR_SANITIZE})
+  add_compile_definitions(HAPAIR_SANITIZED)
   if(HAPAIR_SANITIZE MATCHES "undefined")
     # This check asks through a pipe whether memory is readable, and takes a full descriptor table, which our tests
     # provoke, for a broken object. The address sanitizer finds those anyway.
