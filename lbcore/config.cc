@@ -99,6 +99,22 @@ constexpr std::array kServerKeys{
         .fallback = "enabled",
         .choices = "enabled|drain|disabled",
         .help = "drain: no new clients, those with a session stay; disabled: nobody"},
+    Key{.name = "max_connections",
+        .type = Type::integer,
+        .least = "0",
+        .most = "4294967295",
+        .fallback = "0",
+        .help = "open connections after which it is full; 0: no limit"},
+    Key{.name = "min_connections",
+        .type = Type::integer,
+        .least = "0",
+        .most = "4294967295",
+        .fallback = "0",
+        .help = "a full server takes new connections once fewer are open; 0: 3/4 of the most"},
+    Key{.name = "backup",
+        .type = Type::yes_no,
+        .fallback = "no",
+        .help = "gets connections only while no other server of the pool may"},
 };
 
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
@@ -189,10 +205,19 @@ void Resolver::server(const Section& section) {
     complain(section, "", fmt::format("there is no [pool {}]", title.substr(0, slash)));
     return;
   }
-  const ServerSpec server{.name = title.substr(slash + 1),
-                          .address = section.endpoint("address"),
-                          .weight = static_cast<uint32_t>(section.integer("weight")),
-                          .admin = parse_admin(section.text("state")).value()};
+  const ServerSpec server{
+      .name = title.substr(slash + 1),
+      .address = section.endpoint("address"),
+      .weight = static_cast<uint32_t>(section.integer("weight")),
+      .admin = parse_admin(section.text("state")).value(),
+      .max_connections = static_cast<uint32_t>(section.integer("max_connections")),
+      .min_connections = static_cast<uint32_t>(section.integer("min_connections")),
+      .backup = section.yes("backup")};
+  if (server.max_connections != 0 && server.min_connections > server.max_connections) {
+    complain(section, "min_connections",
+             fmt::format("{} is above max_connections, valid are 0 to {}", server.min_connections,
+                         server.max_connections));
+  }
   if (server.address.port == 0) complain(section, "address", "the port must be 1 to 65535");
   if (server.address.ip.is_unspecified() || server.address.ip.is_multicast()) {
     complain(section, "address",

@@ -24,6 +24,10 @@ void fill(const Server& from, TimePoint now, control::Server& to) {
   to.set_address(from.spec.address.to_string());
   to.set_weight(from.spec.weight);
   to.set_admin(std::string(name(from.spec.admin)));
+  to.set_max_connections(from.spec.max_connections);
+  to.set_min_connections(from.spec.min_connections);
+  to.set_backup(from.spec.backup);
+  to.set_full(live.full.load(std::memory_order_relaxed));
   to.set_up(live.up.load(std::memory_order_relaxed));
   to.set_check(live.last_result);
   to.set_check_age_ms(milliseconds_since(live.last_result_at, now));

@@ -213,6 +213,13 @@ std::optional<EditError> set_options(ServerSpec& server, const control::ServerEd
     if (!admin) return EditError{control::INVALID, admin.error().message};
     server.admin = *admin;
   }
+  if (edit.has_max_connections()) server.max_connections = edit.max_connections();
+  if (edit.has_min_connections()) server.min_connections = edit.min_connections();
+  if (edit.has_backup()) server.backup = edit.backup();
+  if (server.max_connections != 0 && server.min_connections > server.max_connections)
+    return EditError{control::INVALID,
+                     fmt::format("lower threshold {} is above the upper threshold {}",
+                                 server.min_connections, server.max_connections)};
   return std::nullopt;
 }
 
@@ -223,6 +230,14 @@ std::string changes_of(const ServerSpec& before, const ServerSpec& after) {
     changes.push_back(fmt::format("weight {} -> {}", before.weight, after.weight));
   if (before.admin != after.admin)
     changes.push_back(fmt::format("{} -> {}", name(before.admin), name(after.admin)));
+  if (before.max_connections != after.max_connections)
+    changes.push_back(
+        fmt::format("max_connections {} -> {}", before.max_connections, after.max_connections));
+  if (before.min_connections != after.min_connections)
+    changes.push_back(
+        fmt::format("min_connections {} -> {}", before.min_connections, after.min_connections));
+  if (before.backup != after.backup)
+    changes.emplace_back(after.backup ? "now a backup" : "no longer a backup");
   return fmt::format("{}", fmt::join(changes, ", "));
 }
 

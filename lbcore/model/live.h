@@ -38,7 +38,8 @@ struct LiveServer {
   const uint64_t token;  // of the address: the same on both nodes
   const std::string pool;
   const Endpoint address;
-  std::atomic<bool> up{false};  // servers start down: the first check decides
+  std::atomic<bool> up{false};    // servers start down: the first check decides
+  std::atomic<bool> full{false};  // reached max_connections, and is not below min_connections yet
   Counters counters;
   std::atomic<uint32_t> sessions{0};
   observe::LatencySlot latency;

@@ -1,5 +1,7 @@
 #include "lbcore/model/reload.h"
 
+#include <utility>
+
 namespace hapair::lbcore {
 
 namespace {
@@ -23,10 +25,18 @@ const T* choose(const T* loaded, const T* file, const T* running, T& merged, Mer
 
 ServerSpec merge_server(const ServerSpec& loaded, const ServerSpec& file,
                         const ServerSpec& running) {
+  // Together: one from the file and one from pairadm might not fit each other.
+  const auto limits = [](const ServerSpec& spec) {
+    return std::pair(spec.max_connections, spec.min_connections);
+  };
+  const auto [most, reopen] = merge_value(limits(loaded), limits(file), limits(running));
   return {.name = merge_value(loaded.name, file.name, running.name),
           .address = file.address,
           .weight = merge_value(loaded.weight, file.weight, running.weight),
-          .admin = merge_value(loaded.admin, file.admin, running.admin)};
+          .admin = merge_value(loaded.admin, file.admin, running.admin),
+          .max_connections = most,
+          .min_connections = reopen,
+          .backup = merge_value(loaded.backup, file.backup, running.backup)};
 }
 
 std::vector<ServerSpec> merge_servers(const PoolSpec& loaded, const PoolSpec& file,

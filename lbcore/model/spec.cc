@@ -53,6 +53,10 @@ Status validate_pool(const PoolSpec& pool) {
     if (!addresses.insert(server.address).second) {
       return fail("pool {} has two servers at {}", pool.name, server.address.to_string());
     }
+    if (server.max_connections != 0 && server.min_connections > server.max_connections) {
+      return fail("server {}/{}: min_connections {} is above max_connections {}", pool.name,
+                  server.name, server.min_connections, server.max_connections);
+    }
     if (server.weight > kMaxWeight) {
       return fail("server {}/{}: weight {} is out of range, valid are 0 to {}", pool.name,
                   server.name, server.weight, kMaxWeight);
@@ -84,6 +88,11 @@ Result<ServerAdmin> parse_admin(std::string_view text) {
     if (name(admin) == text) return admin;
   }
   return fail("unknown state '{}'; valid are enabled, drain, disabled", text);
+}
+
+uint32_t ServerSpec::reopens_below() const {
+  if (min_connections != 0) return min_connections;
+  return static_cast<uint32_t>((uint64_t{max_connections} * 3 + 3) / 4);
 }
 
 const ServerSpec* PoolSpec::find_server(const Endpoint& address) const {

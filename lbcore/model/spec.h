@@ -33,7 +33,12 @@ struct ServerSpec {
   Endpoint address = {};
   uint32_t weight = 1;  // 0: no new connections, old ones finish
   ServerAdmin admin = ServerAdmin::enabled;
+  uint32_t max_connections = 0;  // then it is full and gets none; 0: never (IPVS: u-threshold)
+  uint32_t min_connections = 0;  // a full one stays so until fewer are open (l-threshold)
+  bool backup = false;           // gets connections only while no other server may
 
+  /// What min_connections means: 0 is three quarters of max_connections, as in IPVS.
+  [[nodiscard]] uint32_t reopens_below() const;
   friend bool operator==(const ServerSpec&, const ServerSpec&) = default;
 };
 inline constexpr uint32_t kMaxWeight = (uint32_t{1} << 31) - 1;  // as in IPVS

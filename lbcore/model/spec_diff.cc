@@ -94,6 +94,17 @@ void Writer::servers(const PoolSpec& before, const PoolSpec& after) {
     if (was->admin != now.admin) {
       line("server {}/{}: {} -> {}", pool, now.name, name(was->admin), name(now.admin));
     }
+    if (was->max_connections != now.max_connections) {
+      line("server {}/{}: max_connections {} -> {}", pool, now.name, was->max_connections,
+           now.max_connections);
+    }
+    if (was->min_connections != now.min_connections) {
+      line("server {}/{}: min_connections {} -> {}", pool, now.name, was->min_connections,
+           now.min_connections);
+    }
+    if (was->backup != now.backup) {
+      line("server {}/{}: {} a backup", pool, now.name, now.backup ? "now" : "no longer");
+    }
   }
   for (const ServerSpec& was : before.servers) {
     if (after.find_server(was.address) == nullptr) {

@@ -11,6 +11,7 @@ namespace hapair::lbcore::relay {
 
 namespace {
 
+constexpr int kTakenMeanwhile = -1;  // another worker gave the server's last place away
 constexpr Duration kDescriptorRetry = 50ms;
 constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
@@ -84,7 +85,8 @@ void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
         worker_.dispatcher().choose(service_->pool->id, address_.ip, tried_, worker_.loop().now());
     if (!choice.server) break;
     from_session_ = choice.from_session;
-    const int error = ask(choice.server);
+    const int error = ask(choice.server, choice.limit);
+    if (error == kTakenMeanwhile) continue;
     if (error == 0) return;
     if (exhausted(error)) {
       leave_server();
@@ -95,9 +97,13 @@ void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
   let_down(failed.get());
 }
 
-int Connection::ask(const std::shared_ptr<LiveServer>& server) {
+int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
+  const uint32_t before = server->counters.active.fetch_add(1, std::memory_order_relaxed);
+  if (limit != 0 && before >= limit) {
+    subtract<uint32_t>(server->counters.active, 1);
+    return kTakenMeanwhile;
+  }
   server_live_ = server;
-  add<uint32_t>(server->counters.active, 1);
   server_.fd = open_server_socket(server->address.ip.family());
   if (!server_.fd) return errno;
   tried_.add(server->id);

@@ -61,8 +61,9 @@ class Connection final : public WheelNode {
   // connecting
   /// `failed`: the server that was asked before, for the log line should it have been the last.
   void ask_next_server(std::shared_ptr<LiveServer> failed = nullptr);
-  /// 0: under way or established; else the errno of the failure.
-  int ask(const std::shared_ptr<LiveServer>& server);
+  /// 0: under way or established; kTakenMeanwhile: not asked, it has `limit` connections already
+  /// (0: no limit); else the errno of the failure.
+  int ask(const std::shared_ptr<LiveServer>& server, uint32_t limit);
   void on_connect_result();
   std::shared_ptr<LiveServer> server_failed(int error);
   std::shared_ptr<LiveServer> leave_server();

@@ -19,6 +19,17 @@ uint64_t source_hash(const StickySpec& sticky, const IpAddress& client) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+/// Full from max_connections on until fewer than min_connections are open, for all workers alike.
+bool full(const ServerSpec& spec, LiveServer& live) {
+  const bool was = live.full.load(std::memory_order_relaxed);
+  if (!was && spec.max_connections == 0) return false;
+  const uint32_t active = live.counters.active.load(std::memory_order_relaxed);
+  const bool now =
+      spec.max_connections != 0 && active >= (was ? spec.reopens_below() : spec.max_connections);
+  if (now != was) live.full.store(now, std::memory_order_relaxed);
+  return now;
+}
+
 }  // namespace
 
 bool Tried::contains(ServerId id) const {
@@ -53,24 +64,38 @@ Dispatcher::Choice Dispatcher::choose(PoolId pool_id, const IpAddress& client, c
       const Server* server = find(pool, *id);
       if (server != nullptr && server->spec.admin != ServerAdmin::disabled &&
           server->live->up.load(std::memory_order_relaxed) && !tried.contains(*id)) {
-        return {.server = server->live, .from_session = true};
+        return {.server = server->live, .from_session = true, .why = Why::chosen};
       }
     }
   }
 
+  bool some_full = false;
+  auto picked = schedule(state, client, tried, false, some_full);
+  if (!picked) picked = schedule(state, client, tried, true, some_full);
+  if (!picked) return {.server = nullptr, .why = some_full ? Why::full : Why::none_up};
+  const Server& server = pool.servers[*picked];
+  return {.server = server.live, .why = Why::chosen, .limit = server.spec.max_connections};
+}
+
+std::optional<size_t> Dispatcher::schedule(State& state, const IpAddress& client,
+                                           const Tried& tried, bool backups, bool& some_full) {
+  const Pool& pool = *state.pool;
   candidates_.clear();
   for (const Server& server : pool.servers) {
-    const LiveServer& live = *server.live;
-    const bool usable = server.spec.weight > 0 && server.spec.admin == ServerAdmin::enabled &&
-                        live.up.load(std::memory_order_relaxed) && !tried.contains(live.id);
+    LiveServer& live = *server.live;
+    bool usable = server.spec.backup == backups && server.spec.weight > 0 &&
+                  server.spec.admin == ServerAdmin::enabled &&
+                  live.up.load(std::memory_order_relaxed) && !tried.contains(live.id);
+    if (usable && full(server.spec, live)) {
+      usable = false;
+      some_full = true;
+    }
     candidates_.push_back({.weight = server.spec.weight,
                            .active = live.counters.active.load(std::memory_order_relaxed),
                            .usable = usable,
                            .token = live.token});
   }
-  const auto picked = state.scheduler->pick(candidates_, source_hash(pool.spec.sticky, client));
-  if (!picked) return {};
-  return {.server = pool.servers[*picked].live, .from_session = false};
+  return state.scheduler->pick(candidates_, source_hash(pool.spec.sticky, client));
 }
 
 void Dispatcher::record(PoolId pool_id, const IpAddress& client, const LiveServer& server,

@@ -3,13 +3,16 @@
 // set of servers alone.
 //
 // A weight of 0 means what it means in IPVS: no new clients, but a client with a session stays with
-// its server until the session ends; ServerAdmin::drain means the same. A server that is down or
-// disabled gets nobody; its clients are scheduled anew.
+// its server until the session ends; ServerAdmin::drain means the same, and so does
+// max_connections: a full server is not scheduled, but those with a session still get there. A
+// server that is down or disabled gets nobody; its clients are scheduled anew. Backup servers are
+// asked when the scheduler finds nobody among the others.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/address.h"
@@ -42,9 +45,16 @@ class Dispatcher {
 
   void update(const Topology& topology);
 
+  /// Why there is no server. `full`: those that could be asked have max_connections, so waiting may
+  /// help. `none_up`: nobody is left who is up, of weight above 0 and not tried already.
+  enum class Why : uint8_t { chosen, full, none_up };
   struct Choice {
-    std::shared_ptr<LiveServer> server;  // null: none is left
+    std::shared_ptr<LiveServer> server;  // null: see why
     bool from_session = false;
+    Why why = Why::none_up;
+    /// The limit that the caller counts against: when the server has so many connections before
+    /// this one, another worker was faster, and the caller asks again. 0: no limit.
+    uint32_t limit = 0;
   };
   /// The server to try next for this client. Its pool may be gone meanwhile: then none.
   Choice choose(PoolId pool, const IpAddress& client, const Tried& tried, TimePoint now);
@@ -58,6 +68,8 @@ class Dispatcher {
     std::unique_ptr<balance::Scheduler> scheduler;
   };
   static const Server* find(const Pool& pool, ServerId id);
+  std::optional<size_t> schedule(State& state, const IpAddress& client, const Tried& tried,
+                                 bool backups, bool& some_full);
 
   sticky::SessionStore& sessions_;
   size_t worker_;

@@ -314,6 +314,33 @@ TEST(EditServer, ProxyKeepsTheWeight) {
   EXPECT_EQ(accepted(request).spec.pools[0].servers[0].weight, 3U);
 }
 
+TEST(EditServer, LimitsAndBackupChangeAloneAndAreNamed) {
+  auto request = edit_server("10.0.0.100:80", "10.0.1.11:8080");
+  request.mutable_edit_server()->set_max_connections(100);
+  Edited edited = accepted(request);
+  Spec expected = from_file();
+  expected.services[0].runtime = expected.services[1].runtime = true;
+  expected.pools[0].servers[0].max_connections = 100;
+  EXPECT_EQ(edited.spec, expected);
+  EXPECT_EQ(edited.summary,
+            "edit server 10.0.1.11:8080 of TCP 10.0.0.100:80: max_connections 0 -> 100");
+
+  request.mutable_edit_server()->clear_max_connections();
+  request.mutable_edit_server()->set_min_connections(100);
+  request.mutable_edit_server()->set_backup(true);
+  edited = accepted(request, edited.spec);
+  expected.pools[0].servers[0].min_connections = 100;
+  expected.pools[0].servers[0].backup = true;
+  EXPECT_EQ(edited.spec, expected);
+  EXPECT_EQ(edited.summary,
+            "edit server 10.0.1.11:8080 of TCP 10.0.0.100:80: min_connections 0 -> 100, now a "
+            "backup");
+
+  request.mutable_edit_server()->set_min_connections(101);
+  EXPECT_EQ(refused(request, edited.spec),
+            "INVALID: lower threshold 101 is above the upper threshold 100");
+}
+
 TEST(EditServer, Refusals) {
   EXPECT_EQ(refused(edit_server("10.0.0.100:80", "10.0.1.99:8080")),
             "NOT_FOUND: No such destination: 10.0.1.99:8080 of TCP 10.0.0.100:80");

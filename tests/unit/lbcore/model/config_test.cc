@@ -58,7 +58,10 @@ TEST_F(ConfigTest, AWholeFile) {
       "[server web/a]\n"
       "address = 10.0.1.11:8080\n"
       "weight@lb1 = 3\n"
-      "weight@lb2 = 4\n");
+      "weight@lb2 = 4\n"
+      "max_connections = 100\n"
+      "min_connections = 90\n"
+      "backup = yes\n");
   ASSERT_TRUE(loaded) << loaded.error().message;
   const Settings& settings = loaded->settings;
   EXPECT_EQ(settings.node, "lb1");
@@ -77,8 +80,11 @@ TEST_F(ConfigTest, AWholeFile) {
   EXPECT_EQ(pool.check.path, "/health");
   EXPECT_EQ(pool.check.interval, 5s);
   EXPECT_EQ(pool.connect_timeout, 500ms);
-  EXPECT_THAT(pool.servers, ElementsAre(test::server("b", "10.0.1.12:8080"),
-                                        test::server("a", "10.0.1.11:8080", 3)));
+  ServerSpec a = test::server("a", "10.0.1.11:8080", 3);
+  a.max_connections = 100;
+  a.min_connections = 90;
+  a.backup = true;
+  EXPECT_THAT(pool.servers, ElementsAre(test::server("b", "10.0.1.12:8080"), a));
   EXPECT_TRUE(validate(loaded->spec));
   EXPECT_THAT(loaded->warnings, IsEmpty());
 }
@@ -181,6 +187,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "FILE:5: [server web/b]: address: 10.0.0.1:80 is already [server web/a]"},
         Mistake{"weight", "[pool web]\n[server web/a]\naddress = 10.0.0.1:80\nweight = -1\n",
                 "FILE:4: [server web/a]: weight: -1 is out of range; valid: 0 to 2147483647"},
+        Mistake{"limits",
+                "[pool web]\n[server web/a]\naddress = 10.0.0.1:80\nmax_connections = 10\n"
+                "min_connections = 11\n",
+                "FILE:5: [server web/a]: min_connections: 11 is above max_connections, valid are "
+                "0 to 10"},
         Mistake{"scheduler", "[pool web]\nscheduler = fastest\n",
                 "FILE:2: [pool web]: scheduler: 'fastest' is not known here; valid: rr, wrr, lc, "
                 "wlc, sh"},

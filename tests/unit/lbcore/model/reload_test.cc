@@ -52,6 +52,19 @@ TEST(Reload, AValueThatChangedInTheFileWins) {
   EXPECT_FALSE(merged.services[0].runtime);
 }
 
+TEST(Reload, TheTwoLimitsOfAServerGoTogether) {
+  Spec running = web();
+  running.pools[0].servers[0].max_connections = 100;
+  running.pools[0].servers[0].min_connections = 90;
+  running.pools[0].servers[1].backup = true;
+  EXPECT_EQ(merge_reload(web(), web(), running).pools, running.pools);
+  Spec file = web();
+  file.pools[0].servers[0].max_connections = 50;
+  const ServerSpec merged = *merge_reload(web(), file, running).pools[0].find_server(kA);
+  EXPECT_EQ(merged.max_connections, 50U);
+  EXPECT_EQ(merged.min_connections, 0U) << "90 would not be valid any more";
+}
+
 TEST(Reload, WhatOnlyPairadmMadeStays) {
   Spec running = web();
   running.pools.push_back({.name = "tcp-10.0.0.9:80", .servers = {server("x", "10.0.9.9:80")}});

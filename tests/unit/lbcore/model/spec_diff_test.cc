@@ -70,6 +70,20 @@ TEST(SpecDiff, ServersOfAPool) {
                           "server web/c: removed, 10.0.1.3:80"));
 }
 
+TEST(SpecDiff, LimitsOfAServer) {
+  Spec after = web();
+  ServerSpec& a = after.pools[0].servers[0];
+  a.max_connections = 100;
+  a.min_connections = 90;
+  a.backup = true;
+  EXPECT_THAT(diff(web(), after).lines,
+              ElementsAre("server web/a: max_connections 0 -> 100",
+                          "server web/a: min_connections 0 -> 90", "server web/a: now a backup"));
+  EXPECT_THAT(diff(after, web()).lines, ElementsAre("server web/a: max_connections 100 -> 0",
+                                                    "server web/a: min_connections 90 -> 0",
+                                                    "server web/a: no longer a backup"));
+}
+
 TEST(SpecDiff, OrderOfServersCounts) {
   Spec after = web();
   std::swap(after.pools[0].servers[0], after.pools[0].servers[1]);

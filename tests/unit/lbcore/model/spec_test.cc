@@ -106,6 +106,12 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"same_server_address",
                [](Spec& spec) { spec.pools[0].servers.push_back(server("c", "10.0.1.1:80")); },
                "pool web has two servers at 10.0.1.1:80"},
+        Broken{"limits",
+               [](Spec& spec) {
+                 spec.pools[0].servers[0].max_connections = 10;
+                 spec.pools[0].servers[0].min_connections = 11;
+               },
+               "server web/a: min_connections 11 is above max_connections 10"},
         Broken{"weight", [](Spec& spec) { spec.pools[0].servers[0].weight = 2147483648U; },
                "server web/a: weight 2147483648 is out of range, valid are 0 to 2147483647"}),
     [](const auto& each) { return std::string(each.param.name); });

@@ -36,6 +36,12 @@ class DispatcherTest : public ::testing::Test {
     }
     return "?";
   }
+  std::string choices(int count) {
+    std::string out;
+    while (count-- > 0) out += choose();
+    return out;
+  }
+  Dispatcher::Why why() { return dispatcher.choose(pool().id, kClient, tried, kNow).why; }
   LiveServer& live(size_t index) { return *pool().servers[index].live; }
 
   PoolSpec spec{.name = "web",
@@ -82,6 +88,110 @@ TEST_F(DispatcherTest, ADrainedAndADisabledServerGetNoNewClients) {
   spec.servers[2].admin = ServerAdmin::drain;
   publish();
   EXPECT_EQ(choose(), "-");
+}
+
+TEST_F(DispatcherTest, AFullServerIsNoCandidateUntilItIsBelowItsLowerThreshold) {
+  spec.servers[1].max_connections = 10;
+  spec.servers[1].min_connections = 6;
+  publish();
+  auto& active = live(1).counters.active;
+  active = 9;
+  EXPECT_EQ(choices(3), "abc");
+  active = 10;
+  EXPECT_EQ(choices(4), "acac");
+  EXPECT_TRUE(live(1).full);
+  active = 6;
+  EXPECT_EQ(choices(2), "ac");
+  active = 5;
+  EXPECT_EQ(choices(3), "abc");
+  EXPECT_FALSE(live(1).full);
+}
+
+TEST_F(DispatcherTest, TheLowerThresholdIsThreeQuartersUnlessItIsSet) {
+  for (const auto& [most, reopens] : {std::pair{1U, 1U}, {2U, 2U}, {3U, 3U}, {4U, 3U}, {10U, 8U}}) {
+    const ServerSpec limited{.name = "a", .max_connections = most};
+    EXPECT_EQ(limited.reopens_below(), reopens) << most;
+  }
+  const ServerSpec set{.name = "a", .max_connections = 10, .min_connections = 10};
+  EXPECT_EQ(set.reopens_below(), 10U);
+}
+
+TEST_F(DispatcherTest, AnotherWorkerSeesThatAServerIsFull) {
+  spec.servers[0].max_connections = 4;
+  publish();
+  Dispatcher other(sessions, 0);
+  other.update(*topology);
+  live(0).counters.active = 4;
+  EXPECT_EQ(choose(), "b");
+  live(0).counters.active = 3;
+  EXPECT_EQ(other.choose(pool().id, kClient, tried, kNow).server, pool().servers[1].live);
+}
+
+TEST_F(DispatcherTest, AChoiceNamesTheLimitToCountAgainst) {
+  spec.servers[1].max_connections = 10;
+  publish();
+  EXPECT_EQ(dispatcher.choose(pool().id, kClient, tried, kNow).limit, 0U);
+  EXPECT_EQ(dispatcher.choose(pool().id, kClient, tried, kNow).limit, 10U);
+}
+
+TEST_F(DispatcherTest, AllFullIsToldApartFromNoneUp) {
+  for (auto& each : spec.servers) each.max_connections = 1;
+  publish();
+  for (size_t i = 0; i < 3; ++i) live(i).counters.active = 1;
+  EXPECT_EQ(why(), Dispatcher::Why::full);
+  live(0).up = false;
+  live(1).up = false;
+  EXPECT_EQ(why(), Dispatcher::Why::full) << "the last one may become free";
+  live(2).up = false;
+  EXPECT_EQ(why(), Dispatcher::Why::none_up);
+  live(2).up = true;
+  live(2).counters.active = 0;
+  EXPECT_EQ(why(), Dispatcher::Why::chosen);
+  tried.add(live(2).id);
+  EXPECT_EQ(why(), Dispatcher::Why::none_up) << "waiting for who has failed helps nobody";
+}
+
+TEST_F(DispatcherTest, ALimitThatIsRaisedOrLiftedCountsAtOnce) {
+  spec.servers = {spec.servers[0]};
+  spec.servers[0].max_connections = 4;
+  publish();
+  live(0).counters.active = 4;
+  EXPECT_EQ(choose(), "-");
+  spec.servers[0].max_connections = 8;
+  publish();
+  EXPECT_EQ(choose(), "a");
+  live(0).counters.active = 8;
+  EXPECT_EQ(choose(), "-");
+  spec.servers[0].max_connections = 0;
+  publish();
+  EXPECT_EQ(choose(), "a");
+  EXPECT_FALSE(live(0).full);
+}
+
+TEST_F(DispatcherTest, BackupsServeOnlyWhileNoOtherMay) {
+  spec.servers[0].backup = true;
+  spec.servers[1].max_connections = 1;
+  publish();
+  EXPECT_EQ(choices(4), "bcbc");
+  live(2).up = false;
+  EXPECT_EQ(choices(2), "bb");
+  live(1).counters.active = 1;
+  EXPECT_EQ(choices(2), "aa") << "one is down, the other full";
+  live(2).up = true;
+  EXPECT_EQ(choices(2), "cc");
+  tried.add(live(2).id);
+  EXPECT_EQ(choices(1), "a") << "who failed this client does not count";
+}
+
+TEST_F(DispatcherTest, SeveralBackupsShare) {
+  spec.servers[0].backup = true;
+  spec.servers[2].backup = true;
+  publish();
+  live(1).up = false;
+  EXPECT_EQ(choices(4), "acac");
+  spec.servers[1].weight = 0;
+  publish();
+  EXPECT_EQ(choices(4), "acac") << "drained";
 }
 
 TEST_F(DispatcherTest, AReloadThatLeavesTheServersAloneKeepsThePosition) {
@@ -134,6 +244,17 @@ TEST_F(StickyDispatcherTest, ASessionStaysWithADrainedServerAndLeavesADisabledOn
   spec.servers[1].admin = ServerAdmin::disabled;
   publish();
   EXPECT_EQ(choose(), "a");
+}
+
+TEST_F(StickyDispatcherTest, ASessionStaysWithAFullServerAndWithABackup) {
+  spec.servers[1].max_connections = 1;
+  publish();
+  dispatcher.record(pool().id, kClient, live(1), kNow);
+  live(1).counters.active = 1;
+  EXPECT_EQ(choose(), "b*");
+  spec.servers[1].backup = true;
+  publish();
+  EXPECT_EQ(choose(), "b*");
 }
 
 TEST_F(StickyDispatcherTest, TheSessionOfAServerThatIsDownIsScheduledAnew) {
