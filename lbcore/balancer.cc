@@ -10,6 +10,9 @@
 #include "common/units.h"
 #include "lbcore/health/monitor.h"
 #include "lbcore/model/spec_diff.h"
+#include "lbcore/observe/access_log.h"
+#include "lbcore/observe/pages.h"
+#include "lbcore/observe/status_listener.h"
 #include "lbcore/relay/worker_pool.h"
 #include "lbcore/replicate/replicator.h"
 #include "lbcore/report.h"
@@ -55,6 +58,9 @@ struct Balancer::Parts {
 
   // Reports
   [[nodiscard]] control::NodeStatus own_status() const;
+  void show();
+  [[nodiscard]] observe::Source status_source();
+  [[nodiscard]] std::string hung() const;
 
   void shut_down(Duration patience);
   void drain();
@@ -66,6 +72,7 @@ struct Balancer::Parts {
   Registry registry;
   sticky::SessionStore sessions;
   health::Monitor monitor;
+  observe::AccessLog access_log;  // before the workers: they write to it to the end
   relay::WorkerPool workers;
   std::unique_ptr<replicate::Replicator> replicator;
   std::string replication_trouble;
@@ -92,6 +99,7 @@ struct Balancer::Parts {
   Ticker expire_ticker;
   std::optional<Ticker> settle_ticker;
   std::optional<Ticker> drain_ticker;
+  observe::StatusListener status_listener;
 };
 
 Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
@@ -102,12 +110,18 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
                [this] { loop.post([this] { on_session_changes(); }); }),
       monitor(loop, log, [](const LiveServer&) {}),
-      workers(log, sessions, settings.workers, raise_descriptor_limit()),
+      access_log(log, settings.workers),
+      workers(log, sessions, settings.workers, raise_descriptor_limit(), &access_log),
       beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
-      expire_ticker(loop, kExpireInterval, [this] {
-        if (owns_sessions()) sessions.expire(loop.now());
+      expire_ticker(loop, kExpireInterval,
+                    [this] {
+                      if (owns_sessions()) sessions.expire(loop.now());
+                    }),
+      status_listener(loop, log, [source = status_source()](std::string_view path) {
+        return observe::page(source, path);
       }) {
+  show();
   start_replication();
   owned_sessions = owns_sessions();
 }
@@ -193,10 +207,7 @@ std::string Balancer::Parts::not_serving_reason() const {
       return fmt::format("service {}: {}", service->spec.name, service->live->trouble);
     }
   }
-  if (const auto silent = workers.silent(loop.now(), settings.serving_lease)) {
-    return fmt::format("worker {} has hung for {}", silent->worker,
-                       format_duration(std::chrono::floor<std::chrono::seconds>(silent->since)));
-  }
+  if (std::string worker = hung(); !worker.empty()) return worker;
   if (!checks_settled) return "the first checks of the servers are running";
   return {};
 }
@@ -329,7 +340,46 @@ control::NodeStatus Balancer::Parts::own_status() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started).count()));
   out.set_config_hash(settings.config_hash);
   out.set_version(HAPAIR_VERSION);
+  if (const std::string& trouble = status_listener.trouble(); !trouble.empty()) {
+    out.add_troubles(trouble);
+  }
+  if (std::string trouble = access_log.trouble(); !trouble.empty()) {
+    out.add_troubles(std::move(trouble));
+  }
   return out;
+}
+
+std::string Balancer::Parts::hung() const {
+  const auto silent = workers.silent(loop.now(), settings.serving_lease);
+  if (!silent) return {};
+  return fmt::format("worker {} has hung for {}", silent->worker,
+                     format_duration(std::chrono::floor<std::chrono::seconds>(silent->since)));
+}
+
+void Balancer::Parts::show() {
+  status_listener.configure(settings.observe.status_listen);
+  access_log.configure(settings.observe.access_log);
+}
+
+observe::Source Balancer::Parts::status_source() {
+  const auto view = [this] {
+    observe::View out;
+    out.node = own_status();
+    out.topology = topology;
+    out.now = loop.now();
+    if (topology) {
+      for (const auto& pool : topology->pools) out.pool_sessions.push_back(sessions.size(pool->id));
+    }
+    out.ready = observe::readiness(out.node, settings.elects).ready;
+    out.open_connections = workers.open_connections();
+    out.most_connections = workers.most_connections();
+    out.access_lines = access_log.lines();
+    out.access_dropped = access_log.dropped();
+    return out;
+  };
+  return {.hung = [this] { return hung(); },
+          .readiness = [this] { return observe::readiness(own_status(), settings.elects); },
+          .view = view};
 }
 
 // ---- The end
@@ -373,6 +423,14 @@ const Spec& Balancer::spec() const {
 }
 void Balancer::set_config_hash(uint64_t hash) {
   parts_->settings.config_hash = hash;
+}
+void Balancer::show(const Settings& settings) {
+  parts_->settings.elects = settings.elects;
+  parts_->settings.observe = settings.observe;
+  parts_->show();
+}
+void Balancer::reopen_access_log() {
+  parts_->access_log.reopen();
 }
 void Balancer::set_roles(std::vector<role::Router> routers, bool vrrpd_connected) {
   parts_->set_roles(std::move(routers), vrrpd_connected);

@@ -37,6 +37,9 @@ class Balancer {
   [[nodiscard]] const Spec& spec() const;
   /// Of the file that was applied last; shown in status().
   void set_config_hash(uint64_t hash);
+  /// Status pages and access log as these settings have them.
+  void show(const Settings& settings);
+  void reopen_access_log();
 
   /// vrrpd's word about this node; an empty list when vrrpd is not connected.
   void set_roles(std::vector<role::Router> routers, bool vrrpd_connected);

@@ -48,6 +48,19 @@ constexpr std::array kLbcoreKeys{
         .fallback = "1048576",
         .reloadable = false,
         .help = "sticky sessions kept per pool; the oldest makes room"},
+    Key{.name = "status_listen",
+        .type = Type::text,
+        .fallback = "none",
+        .help = "none, or ADDRESS:PORT of the status pages"},
+    Key{.name = "access_log",
+        .type = Type::text,
+        .fallback = "none",
+        .help = "none, stderr, or the file that gets a line per connection"},
+    Key{.name = "access_log_format",
+        .type = Type::choice,
+        .fallback = "text",
+        .choices = "text|json",
+        .help = "how these lines look"},
 };
 
 constexpr std::array kServiceKeys{
@@ -131,6 +144,7 @@ class Resolver {
     if (!errors_.empty()) return tl::unexpected(Error{errors_});
     loaded_.settings.node = config_.node();
     loaded_.settings.config_hash = config_.hash();
+    loaded_.settings.elects = config_.mentions("vrrp");
     return std::move(loaded_);
   }
 
@@ -169,6 +183,9 @@ void Resolver::lbcore_section() {
   settings.serving_lease = section->duration("serving_lease");
   settings.drain_timeout = section->duration("drain_timeout");
   settings.max_sessions = static_cast<uint32_t>(section->integer("max_sessions"));
+  settings.observe = resolve_observe(*section, [&](std::string_view key, std::string_view what) {
+    complain(*section, key, what);
+  });
 }
 
 void Resolver::pool(const Section& section) {

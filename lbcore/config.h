@@ -12,6 +12,7 @@
 #include "common/config/pair_section.h"
 #include "common/config/schema.h"
 #include "common/result.h"
+#include "lbcore/config_observe.h"
 #include "lbcore/model/spec.h"
 
 namespace hapair::lbcore {
@@ -26,6 +27,8 @@ struct Settings {
   uint32_t max_sessions = 1U << 20;  // per pool
   uint64_t config_hash = 0;
   std::optional<config::Pair> pair;
+  bool elects = false;      // the file has a [vrrp] section; a reload may change it
+  ObserveSettings observe;  // a reload may change it
 };
 
 struct Loaded {

@@ -132,6 +132,7 @@ class Daemon {
                   .on_close = {}}),
         role_(loop_, log_, options_.run_dir, balancer_),
         on_hangup_(loop_, SIGHUP, [this] { reload(); }),
+        on_reopen_(loop_, SIGUSR1, [this] { balancer_.reopen_access_log(); }),
         on_terminate_(loop_, SIGTERM, [this] { stop("SIGTERM"); }),
         on_interrupt_(loop_, SIGINT, [this] { stop("SIGINT"); }) {}
 
@@ -184,6 +185,8 @@ class Daemon {
     loaded_.spec = std::move(next.spec);
     loaded_.settings.drain_timeout = next.settings.drain_timeout;
     balancer_.set_config_hash(next.settings.config_hash);
+    balancer_.show(next.settings);
+    balancer_.reopen_access_log();
     log_.info("reload", "done");
   }
 
@@ -205,6 +208,7 @@ class Daemon {
   ControlServer control_;
   RoleSocket role_;
   SignalWatcher on_hangup_;
+  SignalWatcher on_reopen_;
   SignalWatcher on_terminate_;
   SignalWatcher on_interrupt_;
   bool stopping_ = false;

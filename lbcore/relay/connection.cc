@@ -94,7 +94,7 @@ void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
     }
     failed = server_failed(error);
   }
-  let_down(failed.get());
+  let_down(std::move(failed));
 }
 
 int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
@@ -153,12 +153,12 @@ void Connection::wait_for_descriptor() {
   worker_.arm(*this, worker_.loop().now() + kDescriptorRetry);
 }
 
-void Connection::let_down(const LiveServer* failed) {
+void Connection::let_down(std::shared_ptr<LiveServer> failed) {
   add<uint64_t>(service_->live->counters.failed, 1);
-  trace_.ended(why_let_down(failed, last_error_), during());
-  worker_.report_let_down(*service_, address_.ip, failed, last_error_);
+  trace_.ended(why_let_down(failed.get(), last_error_), during());
+  worker_.report_let_down(*service_, address_.ip, failed.get(), last_error_);
   close_with_reset(std::move(client_.fd));
-  over();
+  over(std::move(failed));
 }
 
 void Connection::established() {
@@ -327,11 +327,22 @@ void Connection::abort() {
   over();
 }
 
-void Connection::over() {
+void Connection::leave_traces(std::shared_ptr<LiveServer> failed) {
+  const TimePoint now = worker_.loop().now();
+  if (trace_.is_connected()) server_live_->latency.get().duration.add(trace_.lasted_us(now));
+  if (!worker_.logs_access()) return;
+  worker_.log_access({.trace = trace_,
+                      .ended = now,
+                      .client = address_,
+                      .service = service_,
+                      .server = server_live_ ? server_live_ : std::move(failed),
+                      .asked = tried_.count(),
+                      .from_session = from_session_});
+}
+
+void Connection::over(std::shared_ptr<LiveServer> failed) {
   phase_ = Phase::over;
-  if (trace_.is_connected()) {
-    server_live_->latency.get().duration.add(trace_.lasted_us(worker_.loop().now()));
-  }
+  leave_traces(std::move(failed));
   watch(client_, 0);
   watch(server_, 0);
   client_.fd.reset();

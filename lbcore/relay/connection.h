@@ -68,7 +68,7 @@ class Connection final : public WheelNode {
   std::shared_ptr<LiveServer> server_failed(int error);
   std::shared_ptr<LiveServer> leave_server();
   void wait_for_descriptor();
-  void let_down(const LiveServer* failed);
+  void let_down(std::shared_ptr<LiveServer> failed);
   void established();
 
   // relaying
@@ -81,7 +81,9 @@ class Connection final : public WheelNode {
   // the end
   void end_by_reset(Side& dead, Side& other);
   [[nodiscard]] observe::During during() const;
-  void over();
+  /// `failed`: the server that was asked last, when none serves.
+  void over(std::shared_ptr<LiveServer> failed = nullptr);
+  void leave_traces(std::shared_ptr<LiveServer> failed);
 
   Worker& worker_;
   std::shared_ptr<const Service> service_;

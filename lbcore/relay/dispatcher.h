@@ -29,6 +29,7 @@ class Tried {
   static constexpr size_t kMost = 4;  // then the client is let down
 
   [[nodiscard]] bool none() const { return count_ == 0; }
+  [[nodiscard]] uint8_t count() const { return count_; }
   [[nodiscard]] bool full() const { return count_ == kMost; }
   [[nodiscard]] bool contains(ServerId id) const;
   void add(ServerId id) { ids_[count_++] = id; }

@@ -32,10 +32,13 @@ std::thread start_thread(size_t number, EventLoop& loop) {
 
 }  // namespace
 
-Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number)
+Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number,
+               observe::AccessLog* access_log)
     : log_(log),
       budget_(budget),
       number_(number),
+      access_log_(access_log),
+      access_ring_(access_log != nullptr ? &access_log->ring(number) : nullptr),
       wheel_(loop_.now()),
       timer_(loop_.raw()),
       dispatcher_(sessions, number),
@@ -175,6 +178,10 @@ void Worker::retire(Connection& connection) {
 
 void Worker::sweep() {
   retired_.clear();
+}
+
+void Worker::log_access(observe::AccessRecord record) {
+  if (access_ring_->push(std::move(record))) access_log_->hurry();
 }
 
 void Worker::report_let_down(const Service& service, const IpAddress& client,

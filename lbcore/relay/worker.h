@@ -20,6 +20,7 @@
 #include "common/unique_fd.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/observe/access_log.h"
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/connection_budget.h"
 #include "lbcore/relay/dispatcher.h"
@@ -34,7 +35,9 @@ class Worker {
   /// What one read may bring, and so the most that a blocked direction of a connection holds.
   static constexpr size_t kScratchBytes = size_t{64} << 10;
 
-  Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number);
+  /// `access_log`: null, or one that outlives it.
+  Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number,
+         observe::AccessLog* access_log = nullptr);
   ~Worker();  // resets what is still open
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -69,6 +72,9 @@ class Worker {
   void out_of_descriptors(int error);
   /// Deletes an over connection once nothing is on the stack any more.
   void retire(Connection& connection);
+  [[nodiscard]] bool logs_access() const { return access_ring_ && access_ring_->wanted(); }
+  /// Call when it logs. Never waits.
+  void log_access(observe::AccessRecord record);
   void report_let_down(const Service& service, const IpAddress& client, const LiveServer* last,
                        int error);
 
@@ -92,6 +98,8 @@ class Worker {
   Logger& log_;
   ConnectionBudget& budget_;
   const size_t number_;
+  observe::AccessLog* access_log_;
+  observe::AccessRing* access_ring_;
   EventLoop loop_;
   TimerWheel wheel_;
   ev::timer timer_;

@@ -23,7 +23,8 @@ namespace hapair::lbcore::relay {
 
 class WorkerPool {
  public:
-  WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers, size_t descriptor_limit);
+  WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers, size_t descriptor_limit,
+             observe::AccessLog* access_log = nullptr);
 
   [[nodiscard]] bool listens(const ListenKey& key) const { return listening_.contains(key); }
 
@@ -38,6 +39,7 @@ class WorkerPool {
   void stop_accepting();
   void reset_connections();
   [[nodiscard]] size_t open_connections() const { return budget_.in_use(); }
+  [[nodiscard]] size_t most_connections() const { return budget_.most(); }
 
   /// One beat of the serving lease: whether every worker has answered the beat before, which asks
   /// them anew.

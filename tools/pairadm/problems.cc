@@ -97,6 +97,9 @@ class Finder {
     if (node && !node->serving())
       add("not_serving",
           fmt::format("lbcore of {} does not serve: {}", own_.name, node->not_serving_reason()));
+    if (node)
+      for (const auto& trouble : node->troubles())
+        add("not_seen", fmt::format("lbcore of {}: {}", own_.name, trouble));
     if (peer_ == nullptr) return;
     const control::NodeStatus& theirs = node->peer();
     if (!theirs.vrrpd_connected())

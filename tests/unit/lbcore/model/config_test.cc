@@ -233,5 +233,31 @@ TEST_F(ConfigTest, WhatWaitsForARestart) {
       ElementsAre("[lbcore] workers", "[lbcore] serving_lease", "[lbcore] max_sessions", "[pair]"));
 }
 
+TEST_F(ConfigTest, StatusPagesAndAccessLogAreOffUnlessSaid) {
+  const auto nothing = load("[lbcore]\n");
+  ASSERT_TRUE(nothing) << nothing.error().message;
+  EXPECT_FALSE(nothing->settings.observe.status_listen);
+  EXPECT_EQ(nothing->settings.observe.access_log.target, "");
+  const auto loaded = load(
+      "[lbcore]\nstatus_listen = [::1]:7480\naccess_log = /var/log/hapair/access.log\n"
+      "access_log_format = json\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.observe.status_listen, Endpoint::parse("[::1]:7480").value());
+  EXPECT_EQ(loaded->settings.observe.access_log.target, "/var/log/hapair/access.log");
+  EXPECT_EQ(loaded->settings.observe.access_log.format, observe::AccessFormat::json);
+  EXPECT_THAT(needs_restart(nothing->settings, loaded->settings), IsEmpty());
+}
+
+TEST_F(ConfigTest, MistakesOfStatusPagesAndAccessLog) {
+  EXPECT_EQ(error_of("[lbcore]\nstatus_listen = 7480\n"),
+            "FILE:2: [lbcore]: status_listen: '7480' is not valid, valid are none and "
+            "ADDRESS:PORT");
+  EXPECT_EQ(error_of("[lbcore]\nstatus_listen = 127.0.0.1:0\n"),
+            "FILE:2: [lbcore]: status_listen: the port must be 1 to 65535");
+  EXPECT_EQ(error_of("[lbcore]\naccess_log = access.log\n"),
+            "FILE:2: [lbcore]: access_log: 'access.log' is not valid, valid are none, stderr and "
+            "an absolute path");
+}
+
 }  // namespace
 }  // namespace hapair::lbcore
