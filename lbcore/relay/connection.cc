@@ -57,7 +57,9 @@ Connection::Connection(Worker& worker, UniqueFd client, const Endpoint& address,
       address_(address),
       trace_(worker.loop().now()),
       client_(worker.loop().raw()),
-      server_(worker.loop().raw()) {
+      server_(worker.loop().raw()),
+      up_(worker.kernel_pipes()),
+      down_(worker.kernel_pipes()) {
   client_.fd = std::move(client);
   client_.watcher.set<Connection, &Connection::on_client>(this);
   server_.watcher.set<Connection, &Connection::on_server>(this);

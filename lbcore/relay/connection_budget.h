@@ -11,7 +11,9 @@ namespace hapair::lbcore::relay {
 
 class ConnectionBudget {
  public:
-  explicit ConnectionBudget(size_t most) : most_(most) {}
+  /// `kernel_pipes`: what each worker may have of them beside its connections.
+  explicit ConnectionBudget(size_t most, size_t kernel_pipes = 0)
+      : most_(most), kernel_pipes_(kernel_pipes) {}
 
   bool take() {
     if (in_use_.fetch_add(1, std::memory_order_relaxed) < most_) return true;
@@ -22,9 +24,11 @@ class ConnectionBudget {
 
   [[nodiscard]] size_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
   [[nodiscard]] size_t most() const { return most_; }
+  [[nodiscard]] size_t kernel_pipes() const { return kernel_pipes_; }
 
  private:
   const size_t most_;
+  const size_t kernel_pipes_;
   std::atomic<size_t> in_use_{0};
 };
 

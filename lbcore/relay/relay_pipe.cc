@@ -2,36 +2,110 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace hapair::lbcore::relay {
 
+namespace {
+
+constexpr uint8_t kFullReads = 4;                // then the stream is a long one
+constexpr size_t kShortRead = size_t{16} << 10;  // then it no longer is
+
+}  // namespace
+
 RelayPipe::Moved RelayPipe::pump(int source, int sink, std::span<char> scratch) {
+  if (!splice_ && full_reads_ >= kFullReads) {
+    splice_ = kernel_pipes_.take();
+    full_reads_ = 0;
+  }
+  return splice_ ? splice(source, sink) : copy(source, sink, scratch);
+}
+
+RelayPipe::Moved RelayPipe::copy(int source, int sink, std::span<char> scratch) {
   Moved moved;
   ssize_t got = 0;
   do {
     got = ::recv(source, scratch.data(), scratch.size(), 0);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) {
-    if (errno == EAGAIN) return moved;
-    moved.error = errno;
-    state_ = State::broken;
-    return moved;
-  }
-  if (got == 0) {
-    state_ = State::ended;
+  if (got <= 0) {
+    source_gave(got, moved);
     return moved;
   }
   moved.bytes = static_cast<size_t>(got);
+  full_reads_ = moved.bytes == scratch.size() ? full_reads_ + 1 : 0;
   const std::span<const char> bytes = scratch.first(moved.bytes);
   const size_t written = write(sink, bytes, moved);
   if (written < bytes.size() && state_ != State::broken) hold_back(bytes.subspan(written));
   return moved;
 }
 
+RelayPipe::Moved RelayPipe::splice(int source, int sink) {
+  Moved moved;
+  ssize_t got = 0;
+  do {
+    got = ::splice(source, nullptr, splice_->in.get(), nullptr, KernelPipes::kBytes,
+                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) {
+    source_gave(got, moved);
+    stop_splicing();  // it is empty: else this pipe were blocked
+    return moved;
+  }
+  moved.bytes = static_cast<size_t>(got);
+  splice_->bytes = moved.bytes;
+  drain_splice(sink, moved);
+  if (state_ == State::open && moved.bytes < kShortRead) stop_splicing();
+  return moved;
+}
+
+/// Passes on what is inside; blocked as long as something is.
+void RelayPipe::drain_splice(int sink, Moved& moved) {
+  while (splice_->bytes > 0) {
+    const ssize_t sent = ::splice(splice_->out.get(), nullptr, sink, nullptr, splice_->bytes,
+                                  SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (sent > 0) {
+      splice_->bytes -= static_cast<size_t>(sent);
+      continue;
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) {
+      state_ = State::blocked;
+      return;
+    }
+    sink_fails(sent < 0 ? errno : EPIPE, moved);
+    return stop_splicing();
+  }
+  state_ = State::open;
+}
+
+void RelayPipe::stop_splicing() {
+  if (splice_) kernel_pipes_.give_back(std::move(splice_));
+}
+
+void RelayPipe::source_gave(ssize_t result, Moved& moved) {
+  if (result == 0) {
+    state_ = State::ended;
+  } else if (errno != EAGAIN) {
+    moved.error = errno;
+    state_ = State::broken;
+  }
+}
+
+void RelayPipe::sink_fails(int error, Moved& moved) {
+  moved.error = error;
+  sink_failed_ = true;
+  state_ = State::broken;
+}
+
 RelayPipe::Moved RelayPipe::flush(int sink) {
   Moved moved;
+  if (splice_) {
+    drain_splice(sink, moved);
+    return moved;
+  }
   const std::span<const char> rest(held_.get() + held_begin_, held_end_ - held_begin_);
   const size_t written = write(sink, rest, moved);
   if (written == rest.size()) {
@@ -55,11 +129,7 @@ size_t RelayPipe::write(int sink, std::span<const char> bytes, Moved& moved) {
       break;
     }
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) {
-      moved.error = errno;
-      sink_failed_ = true;
-      state_ = State::broken;
-    }
+    if (errno != EAGAIN) sink_fails(errno, moved);
     break;
   }
   return written;

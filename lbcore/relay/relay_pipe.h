@@ -5,12 +5,18 @@
 // is copied into a private buffer; until that is gone the pipe is `blocked` and must not be pumped:
 // the source is not read, its sender stalls, and memory stays below one scratch buffer
 // (backpressure). An idle pipe owns no buffer (DESIGN invariant 9).
+//
+// A stream that fills the scratch buffer several times in a row is a long one: from then on its
+// bytes are spliced through a pipe of the kernel instead, until a read brings little again. For
+// small answers that would cost a system call more; for long ones it saves both copies.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+
+#include "lbcore/relay/kernel_pipes.h"
 
 namespace hapair::lbcore::relay {
 
@@ -29,7 +35,13 @@ class RelayPipe {
     int error = 0;     // errno of what broke the pipe, else 0
   };
 
+  explicit RelayPipe(KernelPipes& kernel_pipes) : kernel_pipes_(kernel_pipes) {}
+  ~RelayPipe() { stop_splicing(); }
+  RelayPipe(const RelayPipe&) = delete;
+  RelayPipe& operator=(const RelayPipe&) = delete;
+
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool spliced() const { return splice_ != nullptr; }
   /// Which end broke it.
   [[nodiscard]] bool source_failed() const { return state_ == State::broken && !sink_failed_; }
   [[nodiscard]] bool sink_failed() const { return state_ == State::broken && sink_failed_; }
@@ -42,15 +54,25 @@ class RelayPipe {
   void finish(int sink);
 
  private:
+  Moved copy(int source, int sink, std::span<char> scratch);
+  Moved splice(int source, int sink);
+  void drain_splice(int sink, Moved& moved);
+  void stop_splicing();
+  /// What a system call that moved nothing means for the source: nothing yet, its end, its failure.
+  void source_gave(ssize_t result, Moved& moved);
+  void sink_fails(int error, Moved& moved);
   /// Bytes written; breaks the pipe on an error other than "would block".
   size_t write(int sink, std::span<const char> bytes, Moved& moved);
   void hold_back(std::span<const char> bytes);
 
+  KernelPipes& kernel_pipes_;
+  std::unique_ptr<KernelPipe> splice_;
   std::unique_ptr<char[]> held_;
   uint32_t held_begin_ = 0;
   uint32_t held_end_ = 0;
   State state_ = State::open;
   bool sink_failed_ = false;
+  uint8_t full_reads_ = 0;  // in a row
 };
 
 }  // namespace hapair::lbcore::relay

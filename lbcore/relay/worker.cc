@@ -43,6 +43,7 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       timer_(loop_.raw()),
       dispatcher_(sessions, number),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
+      kernel_pipes_(budget.kernel_pipes()),
       accept_pause_(*this) {
   timer_.set<Worker, &Worker::on_timer>(this);
   thread_ = start_thread(number, loop_);

@@ -24,6 +24,7 @@
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/connection_budget.h"
 #include "lbcore/relay/dispatcher.h"
+#include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/listener.h"
 #include "lbcore/relay/timer_wheel.h"
 #include "lbcore/sticky/session_store.h"
@@ -60,6 +61,7 @@ class Worker {
 
   EventLoop& loop() { return loop_; }
   Dispatcher& dispatcher() { return dispatcher_; }
+  KernelPipes& kernel_pipes() { return kernel_pipes_; }
   std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
   void arm(WheelNode& node, TimePoint at);
   void disarm(WheelNode& node) { wheel_.disarm(node); }
@@ -106,6 +108,7 @@ class Worker {
   TimePoint timer_at_ = TimePoint::max();
   Dispatcher dispatcher_;
   std::unique_ptr<char[]> scratch_;
+  KernelPipes kernel_pipes_;
   std::map<ListenKey, std::unique_ptr<Listener>> listeners_;
   Connection* open_ = nullptr;  // list
   std::vector<std::unique_ptr<Connection>> retired_;

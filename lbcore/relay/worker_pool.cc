@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/socket.h"
 
 namespace hapair::lbcore::relay {
@@ -14,7 +15,9 @@ constexpr Duration kClosingTime = 5s;  // more than a worker needs to close a li
 
 WorkerPool::WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers,
                        size_t descriptor_limit, observe::AccessLog* access_log)
-    : budget_(connections_within(descriptor_limit)), asked_at_(workers) {
+    : budget_(connections_within(descriptor_limit),
+              KernelPipes::most_for(descriptor_limit, workers)),
+      asked_at_(workers) {
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(log, sessions, budget_, i, access_log));
   }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,7 +46,8 @@ class RelayPipeTest : public ::testing::Test {
 
   Pair from = stream_pair();
   Pair to = stream_pair();
-  RelayPipe pipe;
+  KernelPipes kernel_pipes{1};
+  RelayPipe pipe{kernel_pipes};
   std::vector<char> scratch = std::vector<char>(65536);
 };
 
@@ -105,6 +107,71 @@ TEST_F(RelayPipeTest, ASinkThatDiesWhileBlockedBreaksIt) {
   EXPECT_TRUE(pipe.sink_failed());
 }
 
+/// One that is no more than a socket's buffer ahead of its reader.
+class LongStream : public RelayPipeTest {
+ protected:
+  void SetUp() override { std::signal(SIGPIPE, SIG_IGN); }  // as lbcore does
+  void TearDown() override { std::signal(SIGPIPE, SIG_DFL); }
+  /// Fills the source, moves what is there, empties the sink.
+  RelayPipe::Moved stream() {
+    while (::send(from.outer.get(), chunk_.data(), chunk_.size(), MSG_DONTWAIT) > 0) {
+    }
+    auto moved = pump();
+    std::vector<char> taken(size_t{1} << 20);
+    do {
+      while (::recv(to.outer.get(), taken.data(), taken.size(), 0) > 0) {
+      }
+      if (pipe.state() == RelayPipe::State::blocked) flush();
+    } while (pipe.state() == RelayPipe::State::blocked);
+    return moved;
+  }
+  void become_long() {
+    for (int i = 0; i < 8 && !pipe.spliced(); ++i) stream();
+  }
+
+ private:
+  std::string chunk_ = std::string(16384, 'x');
+};
+
+TEST_F(LongStream, IsSplicedUntilLittleComes) {
+  stream();
+  EXPECT_FALSE(pipe.spliced()) << "one large answer is no long stream";
+  become_long();
+  ASSERT_TRUE(pipe.spliced());
+  EXPECT_GT(stream().bytes, scratch.size() / 2);
+  while (pump().bytes > 0) flush();
+  EXPECT_FALSE(pipe.spliced());
+  write("little");
+  EXPECT_EQ(pump().bytes, 6U);
+}
+
+TEST_F(LongStream, CopiesWhenAllKernelPipesAreInUse) {
+  const auto taken = kernel_pipes.take();
+  become_long();
+  EXPECT_FALSE(pipe.spliced());
+  EXPECT_GT(stream().bytes, 0U);
+}
+
+TEST_F(LongStream, GivesItsKernelPipeBackAtItsEnd) {
+  become_long();
+  ASSERT_TRUE(pipe.spliced());
+  ::shutdown(from.outer.get(), SHUT_WR);
+  while (pipe.state() != RelayPipe::State::ended) {
+    stream();
+  }
+  EXPECT_FALSE(pipe.spliced());
+  EXPECT_NE(kernel_pipes.take(), nullptr);
+}
+
+TEST_F(LongStream, BreaksWithItsSink) {
+  become_long();
+  ASSERT_TRUE(pipe.spliced());
+  to.outer.reset();
+  EXPECT_EQ(stream().error, EPIPE);
+  EXPECT_TRUE(pipe.sink_failed());
+  EXPECT_FALSE(pipe.spliced());
+}
+
 /// Tens of megabytes to a reader that takes little at a time: nothing is lost, changed or
 /// reordered, and the writer is held back instead of the bytes being kept here.
 TEST_F(RelayPipeTest, ASlowReaderHoldsTheWriterBack) {
@@ -120,6 +187,7 @@ TEST_F(RelayPipeTest, ASlowReaderHoldsTheWriterBack) {
   size_t sent = 0;
   size_t got = 0;
   size_t blocked = 0;
+  size_t spliced = 0;
   size_t most_ahead = 0;
   std::vector<char> buffer(1 << 17);
   while (got < kTotal) {
@@ -135,6 +203,7 @@ TEST_F(RelayPipeTest, ASlowReaderHoldsTheWriterBack) {
     if (pipe.state() == RelayPipe::State::open) {
       pump();
       if (pipe.state() == RelayPipe::State::blocked) ++blocked;
+      if (pipe.spliced()) ++spliced;
     } else {
       flush();
     }
@@ -151,7 +220,8 @@ TEST_F(RelayPipeTest, ASlowReaderHoldsTheWriterBack) {
   XXH3_freeState(written);
   XXH3_freeState(received);
   EXPECT_GT(blocked, 20U);
-  // Two socket buffers and one scratch buffer.
+  EXPECT_GT(spliced, 20U);
+  // Two socket buffers, and one scratch buffer or kernel pipe.
   EXPECT_LT(most_ahead, size_t{1} << 20);
 }
 
