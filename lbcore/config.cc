@@ -78,7 +78,7 @@ constexpr std::array kPoolKeys{
     Key{.name = "scheduler",
         .type = Type::choice,
         .fallback = "wlc",
-        .choices = "rr|wrr|lc|wlc|sh",
+        .choices = "rr|wrr|lc|wlc|sed|nq|random|p2c|lrt|lbw|sh|mh|fo|ovf",
         .help = "how a server is picked"},
     Key{.name = "sticky",
         .type = Type::text,
@@ -94,6 +94,12 @@ constexpr std::array kPoolKeys{
         .most = "1m",
         .fallback = "3s",
         .help = "how long a server may take to accept before the next one is tried"},
+    Key{.name = "slow_start",
+        .type = Type::duration,
+        .least = "0",
+        .most = "1h",
+        .fallback = "0",
+        .help = "a server that comes up reaches its whole weight after so long"},
 };
 
 constexpr std::array kServerKeys{
@@ -207,6 +213,7 @@ void Resolver::pool(const Section& section) {
     complain(section, "check", check.error().message);
   }
   pool.connect_timeout = section.duration("connect_timeout");
+  pool.slow_start = section.duration("slow_start");
   loaded_.spec.pools.push_back(std::move(pool));
 }
 

@@ -9,15 +9,25 @@
 namespace hapair::lbcore::balance {
 
 enum class Algorithm : uint8_t {
-  rr,   // round robin
-  wrr,  // smooth weighted round robin
-  lc,   // least connections
-  wlc,  // weighted least connections
-  sh,   // source hash
+  rr,      // round robin
+  wrr,     // smooth weighted round robin
+  lc,      // least connections
+  wlc,     // weighted least connections
+  sed,     // shortest expected delay
+  nq,      // never queue: who is idle, else as sed
+  random,  // by weight
+  p2c,     // power of two choices: the less loaded of two random ones
+  lrt,     // least response time
+  lbw,     // least bandwidth
+  sh,      // source hash
+  mh,      // consistent hash of the source (Maglev)
+  fo,      // failover: the highest weight
+  ovf,     // overflow: the highest weight that is not full
 };
 
 std::string_view name(Algorithm algorithm);
-/// The error names the valid ones.
+/// The error names the valid ones, and for a scheduler that only the kernel has, what comes
+/// nearest.
 Result<Algorithm> parse_algorithm(std::string_view text);
 
 }  // namespace hapair::lbcore::balance

@@ -1,9 +1,11 @@
 // lc: the server with the fewest open connections; weights do not count (except 0). Equals take
 // turns: the search begins behind the last winner, else the first of many idle servers would get
-// every short connection.
+// every short connection. O(n), and done as soon as it finds an idle one.
+
+#include <algorithm>
 
 #include "lbcore/balance/algorithms.h"
-#include "lbcore/balance/eligible.h"
+#include "lbcore/balance/members.h"
 
 namespace hapair::lbcore::balance {
 
@@ -13,19 +15,37 @@ class LeastConnections final : public Scheduler {
  public:
   explicit LeastConnections(size_t start) : next_(start) {}
 
-  std::optional<size_t> pick(std::span<const Candidate> candidates, uint64_t) override {
-    std::optional<size_t> best;
-    for (size_t step = 0; step < candidates.size(); ++step) {
-      const size_t index = (next_ + step) % candidates.size();
-      if (!eligible(candidates[index])) continue;
-      if (!best || candidates[index].active < candidates[*best].active) best = index;
+  void update(std::span<const Candidate> candidates) override {
+    assign(members_, candidates);
+    if (!candidates.empty()) next_ %= candidates.size();
+    const auto turn = std::ranges::lower_bound(members_, next_, {}, &Member::index);
+    place_ = turn == members_.end() ? 0 : static_cast<size_t>(turn - members_.begin());
+  }
+
+  std::optional<size_t> pick(const Query& query) override {
+    const Member* best = nullptr;
+    uint32_t fewest = 0;
+    size_t place = place_;
+    for (size_t step = 0; step < members_.size(); ++step) {
+      const Member& member = members_[place];
+      if (++place == members_.size()) place = 0;
+      const uint32_t active = member.connections->load(std::memory_order_relaxed);
+      if (best != nullptr && active >= fewest) continue;
+      if (query.has_tried(member.index)) continue;
+      best = &member;
+      fewest = active;
+      place_ = place;
+      if (active == 0) break;
     }
-    if (best) next_ = (*best + 1) % candidates.size();
-    return best;
+    if (best == nullptr) return std::nullopt;
+    next_ = best->index + 1;
+    return best->index;
   }
 
  private:
-  size_t next_;
+  size_t next_;       // index behind the last winner's
+  size_t place_ = 0;  // where the next search begins among the members
+  std::vector<Member> members_;
 };
 
 }  // namespace

@@ -3,57 +3,75 @@
 // exactly `weight` times, and its wins are spread out: 5, 1, 1 gives a a b a c a a. The order of
 // equals is their order in the list.
 //
-// Used by wrr among all servers and by wlc among servers that are equally loaded.
+// Who does not contend keeps its balance: when a server comes back it gets its share from then on,
+// it is not flooded with what it missed. Used by wrr among all servers, and by least() among those
+// that are equally loaded.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "lbcore/balance/scheduler.h"
+#include "lbcore/balance/members.h"
 
 namespace hapair::lbcore::balance {
 
 class SmoothWeights {
  public:
-  /// Starts anew when the number of candidates or any weight differs from the last call. Allocates
-  /// only then.
-  void follow(std::span<const Candidate> candidates) {
-    bool same = credit_.size() == candidates.size();
+  /// A staggered instance behaves as if it had turned `start` times already.
+  explicit SmoothWeights(size_t start) : skip_(start) {}
+
+  /// Starts anew when the number of candidates or any weight differs from the last call; a weight
+  /// that ramps keeps its balance.
+  void update(std::span<const Candidate> candidates) {
+    bool same = credits_.size() == candidates.size();
     for (size_t i = 0; same && i < candidates.size(); ++i) {
-      same = credit_[i].weight == candidates[i].weight;
+      same = credits_[i].weight == candidates[i].weight;
     }
-    if (same) return;
-    credit_.clear();
-    for (const Candidate& candidate : candidates) credit_.push_back({0, candidate.weight});
+    if (!same) credits_.assign(candidates.size(), Credit{});
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      credits_[i].weight = candidates[i].weight;
+      credits_[i].share = static_cast<int64_t>(candidates[i].share());
+    }
   }
 
-  /// One contender of a round; all of them are entered between begin() and winner().
-  void begin() {
-    total_ = 0;
-    best_ = kNobody;
-  }
-  void enter(size_t index) {
-    Credit& own = credit_[index];
-    own.balance += own.weight;
-    total_ += own.weight;
-    if (best_ == kNobody || own.balance > credit_[best_].balance) best_ = index;
-  }
-  /// Needs at least one contender.
-  size_t winner() {
-    credit_[best_].balance -= total_;
-    return best_;
+  /// Who wins one round among the members that contend: `contends` is asked for each place in
+  /// `members`. Nothing when none does.
+  template <typename Contends>
+  std::optional<size_t> turn(std::span<const Member> members, Contends contends) {
+    for (; skip_ > 0; --skip_) round(members, contends);
+    return round(members, contends);
   }
 
  private:
-  static constexpr size_t kNobody = ~size_t{0};
   struct Credit {
     int64_t balance = 0;
+    int64_t share = 0;
     uint32_t weight = 0;
   };
-  std::vector<Credit> credit_;
-  int64_t total_ = 0;
-  size_t best_ = kNobody;
+
+  template <typename Contends>
+  std::optional<size_t> round(std::span<const Member> members, Contends contends) {
+    int64_t total = 0;
+    Credit* best = nullptr;
+    size_t winner = 0;
+    for (size_t place = 0; place < members.size(); ++place) {
+      if (!contends(place)) continue;
+      Credit& own = credits_[members[place].index];
+      own.balance += own.share;
+      total += own.share;
+      if (best != nullptr && own.balance <= best->balance) continue;
+      best = &own;
+      winner = members[place].index;
+    }
+    if (best == nullptr) return std::nullopt;
+    best->balance -= total;
+    return winner;
+  }
+
+  size_t skip_;
+  std::vector<Credit> credits_;  // by index of the candidate
 };
 
 }  // namespace hapair::lbcore::balance

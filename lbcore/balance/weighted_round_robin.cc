@@ -1,9 +1,6 @@
-// wrr: smooth weighted round robin over the usable servers (smooth_weights.h). A server that is
-// down keeps its place: when it comes back it gets its share from then on and no more, it is not
-// flooded with what it missed.
+// wrr: smooth weighted round robin over the usable servers (smooth_weights.h). O(n).
 
 #include "lbcore/balance/algorithms.h"
-#include "lbcore/balance/eligible.h"
 #include "lbcore/balance/smooth_weights.h"
 
 namespace hapair::lbcore::balance {
@@ -12,29 +9,23 @@ namespace {
 
 class WeightedRoundRobin final : public Scheduler {
  public:
-  explicit WeightedRoundRobin(size_t start) : skip_(start) {}
+  explicit WeightedRoundRobin(size_t start) : weights_(start) {}
 
-  std::optional<size_t> pick(std::span<const Candidate> candidates, uint64_t) override {
-    weights_.follow(candidates);
-    // A staggered instance behaves as if it had picked `start` times already.
-    for (; skip_ > 0; --skip_) round(candidates);
-    return round(candidates);
+  void update(std::span<const Candidate> candidates) override {
+    assign(members_, candidates);
+    weights_.update(candidates);
+  }
+
+  std::optional<size_t> pick(const Query& query) override {
+    if (query.tried.empty()) {
+      return weights_.turn(members_, [](size_t) { return true; });
+    }
+    return weights_.turn(members_,
+                         [&](size_t place) { return !query.has_tried(members_[place].index); });
   }
 
  private:
-  std::optional<size_t> round(std::span<const Candidate> candidates) {
-    bool any = false;
-    weights_.begin();
-    for (size_t i = 0; i < candidates.size(); ++i) {
-      if (!eligible(candidates[i])) continue;
-      weights_.enter(i);
-      any = true;
-    }
-    if (!any) return std::nullopt;
-    return weights_.winner();
-  }
-
-  size_t skip_;
+  std::vector<Member> members_;
   SmoothWeights weights_;
 };
 

@@ -116,7 +116,7 @@ void Checker::schedule_next() {
 
 void Checker::set_up(const Target& target, const std::string& why) {
   const bool up = state_.up();
-  target.live->up.store(up, std::memory_order_relaxed);
+  target.live->set_up(up, context_.loop.now());
   target.live->in_state_since = context_.loop.now();
   context_.log.info("check " + target.name, "{} ({})", up ? "down -> up" : "up -> down", why);
   if (context_.on_change) context_.on_change(*target.live);

@@ -5,10 +5,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "lbcore/balance/load.h"
+#include "lbcore/model/pulse.h"
 #include "lbcore/model/server_token.h"
 #include "lbcore/observe/histogram.h"
 
@@ -28,26 +32,40 @@ struct Counters {
 };
 
 struct LiveServer {
-  LiveServer(ServerId server_id, std::string pool_name, Endpoint server_address)
+  LiveServer(ServerId server_id, std::string pool_name, Endpoint server_address,
+             std::shared_ptr<Pulse> pulse = std::make_shared<Pulse>())
       : id(server_id),
         token(server_token(server_address)),
         pool(std::move(pool_name)),
-        address(server_address) {}
+        address(server_address),
+        up(false, std::move(pulse)) {}
+
+  /// Up or down from now on; its slow start begins when it comes up.
+  void set_up(bool is_up, TimePoint now) {
+    if (is_up) up_since_.store(now, std::memory_order_relaxed);
+    up.store(is_up);
+  }
+  [[nodiscard]] TimePoint up_since() const { return up_since_.load(std::memory_order_relaxed); }
 
   const ServerId id;
   const uint64_t token;  // of the address: the same on both nodes
   const std::string pool;
   const Endpoint address;
-  std::atomic<bool> up{false};    // servers start down: the first check decides
+  PulsedFlag up;                  // servers start down: the first check decides
   std::atomic<bool> full{false};  // reached max_connections, and is not below min_connections yet
   Counters counters;
   std::atomic<uint32_t> sessions{0};
   observe::LatencySlot latency;
+  balance::ResponseTime connect_time;     // for the scheduler lrt
+  balance::ResponseTime first_byte_time;  // likewise
 
   // Main thread only.
   std::string last_result;  // "L7OK 200 in 0.8ms"
   TimePoint last_result_at{};
   TimePoint in_state_since{};
+
+ private:
+  std::atomic<TimePoint> up_since_{};
 };
 
 struct LiveService {

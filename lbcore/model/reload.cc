@@ -63,6 +63,7 @@ PoolSpec merge_pool(const PoolSpec& loaded, const PoolSpec& file, const PoolSpec
           .check = merge_value(loaded.check, file.check, running.check),
           .connect_timeout =
               merge_value(loaded.connect_timeout, file.connect_timeout, running.connect_timeout),
+          .slow_start = merge_value(loaded.slow_start, file.slow_start, running.slow_start),
           .servers = merge_servers(loaded, file, running)};
 }
 

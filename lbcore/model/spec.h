@@ -59,6 +59,7 @@ struct PoolSpec {
   StickySpec sticky = {};
   health::CheckSpec check = {};
   Duration connect_timeout = 3s;
+  Duration slow_start{0};  // a server that comes up has its whole weight only after it
   std::vector<ServerSpec> servers = {};  // in file order; rr follows it
 
   [[nodiscard]] const ServerSpec* find_server(const Endpoint& address) const;

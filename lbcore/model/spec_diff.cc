@@ -74,6 +74,10 @@ void Writer::pool(const PoolSpec& before, const PoolSpec& after) {
     line("pool {}: connect_timeout {} -> {}", pool, format_duration(before.connect_timeout),
          format_duration(after.connect_timeout));
   }
+  if (before.slow_start != after.slow_start) {
+    line("pool {}: slow_start {} -> {}", pool, format_duration(before.slow_start),
+         format_duration(after.slow_start));
+  }
   servers(before, after);
 }
 

@@ -5,9 +5,16 @@ namespace hapair::lbcore {
 std::shared_ptr<LiveServer> Registry::server(const std::string& pool, const Endpoint& address) {
   auto& slot = servers_[{pool, address}];
   if (!slot) {
-    slot = std::make_shared<LiveServer>(static_cast<ServerId>(by_id_.size()), pool, address);
+    slot = std::make_shared<LiveServer>(static_cast<ServerId>(by_id_.size()), pool, address,
+                                        pulse(pool));
     by_id_.push_back(slot);
   }
+  return slot;
+}
+
+std::shared_ptr<Pulse> Registry::pulse(const std::string& pool) {
+  auto& slot = pulses_[pool];
+  if (!slot) slot = std::make_shared<Pulse>();
   return slot;
 }
 
@@ -40,6 +47,7 @@ std::shared_ptr<const Topology> Registry::build(const Spec& spec) {
     auto built = std::make_shared<Pool>();
     built->id = pool(pool_spec.name);
     built->spec = pool_spec;
+    built->pulse = pulse(pool_spec.name);
     for (const ServerSpec& server_spec : pool_spec.servers) {
       built->servers.push_back({server_spec, server(pool_spec.name, server_spec.address)});
     }

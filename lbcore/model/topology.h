@@ -25,6 +25,7 @@ struct Pool {
   PoolId id = 0;
   PoolSpec spec;  // without its servers' details: see `servers`
   std::vector<Server> servers;
+  std::shared_ptr<const Pulse> pulse;  // of all its servers
 };
 
 struct Service {
@@ -55,10 +56,13 @@ class Registry {
   std::shared_ptr<const Topology> build(const Spec& spec);
 
  private:
+  std::shared_ptr<Pulse> pulse(const std::string& pool);
+
   std::map<std::pair<std::string, Endpoint>, std::shared_ptr<LiveServer>> servers_;
   std::vector<std::shared_ptr<LiveServer>> by_id_;
   std::map<std::string, std::shared_ptr<LiveService>> services_;
   std::map<std::string, PoolId> pools_;
+  std::map<std::string, std::shared_ptr<Pulse>> pulses_;  // by pool
   std::vector<std::string> pool_names_;
   uint64_t generation_ = 0;
 };

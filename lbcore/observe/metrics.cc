@@ -194,7 +194,7 @@ void MetricsBody::pool_families() {
   each(pools_, "hapair_pool_servers_up", "gauge", "Servers of the pool that are up.",
        [](const Pool& pool) {
          return static_cast<uint64_t>(std::ranges::count_if(
-             pool.servers, [](const Server& server) { return figure(server.live->up) != 0; }));
+             pool.servers, [](const Server& server) { return server.live->up.load(); }));
        });
 }
 
@@ -205,7 +205,7 @@ void MetricsBody::server_families() {
          [which](const Server& server) { return figure(server.live->counters.*which); });
   };
   each(servers_, "hapair_server_up", "gauge", "Whether the server is up.",
-       [](const Server& server) { return figure(server.live->up); });
+       [](const Server& server) { return uint64_t{server.live->up.load()}; });
   each(servers_, "hapair_server_state_seconds", "gauge", "How long it has been up or down.",
        [this](const Server& server) {
          return seconds_since(server.live->in_state_since, view_.now);

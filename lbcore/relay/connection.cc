@@ -167,7 +167,9 @@ void Connection::established() {
   worker_.disarm(*this);
   phase_ = Phase::relaying;
   add<uint64_t>(server_live_->counters.connections, 1);
-  server_live_->latency.get().connect.add(trace_.connected(EventLoop::precise_now()));
+  const uint32_t connect_us = trace_.connected(EventLoop::precise_now());
+  server_live_->latency.get().connect.add(connect_us);
+  server_live_->connect_time.sample(std::chrono::microseconds(connect_us), worker_.loop().now());
   if (!from_session_) {
     worker_.dispatcher().record(service_->pool->id, address_.ip, *server_live_,
                                 worker_.loop().now());
@@ -214,7 +216,10 @@ void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
     add<uint64_t>(server.bytes_in, moved.bytes);
   } else {
     if (trace_.from_server(moved.bytes, worker_.loop().now())) {
-      server_live_->latency.get().first_byte.add(trace_.first_byte_us());
+      const uint32_t first_byte_us = trace_.first_byte_us();
+      server_live_->latency.get().first_byte.add(first_byte_us);
+      server_live_->first_byte_time.sample(std::chrono::microseconds(first_byte_us),
+                                           worker_.loop().now());
     }
     add<uint64_t>(service.bytes_out, moved.bytes);
     add<uint64_t>(server.bytes_out, moved.bytes);

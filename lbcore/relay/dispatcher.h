@@ -9,35 +9,17 @@
 // asked when the scheduler finds nobody among the others.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "common/address.h"
 #include "common/clock.h"
-#include "lbcore/balance/scheduler.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/relay/pool_scheduler.h"
 #include "lbcore/sticky/session_store.h"
 
 namespace hapair::lbcore::relay {
-
-/// The servers that one connection has tried already.
-class Tried {
- public:
-  static constexpr size_t kMost = 4;  // then the client is let down
-
-  [[nodiscard]] bool none() const { return count_ == 0; }
-  [[nodiscard]] uint8_t count() const { return count_; }
-  [[nodiscard]] bool full() const { return count_ == kMost; }
-  [[nodiscard]] bool contains(ServerId id) const;
-  void add(ServerId id) { ids_[count_++] = id; }
-
- private:
-  std::array<ServerId, kMost> ids_{};
-  uint8_t count_ = 0;
-};
 
 class Dispatcher {
  public:
@@ -46,9 +28,7 @@ class Dispatcher {
 
   void update(const Topology& topology);
 
-  /// Why there is no server. `full`: those that could be asked have max_connections, so waiting may
-  /// help. `none_up`: nobody is left who is up, of weight above 0 and not tried already.
-  enum class Why : uint8_t { chosen, full, none_up };
+  using Why = relay::Why;
   struct Choice {
     std::shared_ptr<LiveServer> server;  // null: see why
     bool from_session = false;
@@ -64,18 +44,13 @@ class Dispatcher {
   void record(PoolId pool, const IpAddress& client, const LiveServer& server, TimePoint now);
 
  private:
-  struct State {
-    std::shared_ptr<const Pool> pool;  // null: not in the topology
-    std::unique_ptr<balance::Scheduler> scheduler;
-  };
+  /// Null when the pool is not in the topology.
+  [[nodiscard]] const Pool* pool(PoolId id) const;
   static const Server* find(const Pool& pool, ServerId id);
-  std::optional<size_t> schedule(State& state, const IpAddress& client, const Tried& tried,
-                                 bool backups, bool& some_full);
 
   sticky::SessionStore& sessions_;
   size_t worker_;
-  std::vector<State> states_;                   // by PoolId
-  std::vector<balance::Candidate> candidates_;  // scratch
+  std::vector<std::unique_ptr<PoolScheduler>> pools_;  // by PoolId; null: not in the topology
 };
 
 }  // namespace hapair::lbcore::relay

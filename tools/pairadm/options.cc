@@ -23,7 +23,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::tcp_service, 't', "tcp-service", "ADDRESS:PORT", "the TCP service", {}},
     {Opt::udp_service, 'u', "udp-service", "ADDRESS:PORT", {}, "UDP services are not built yet; TCP is offered"},
     {Opt::fwmark_service, 'f', "fwmark-service", "MARK", {}, kNeedsKernel},
-    {Opt::scheduler, 's', "scheduler", "NAME", "rr, wrr, lc, wlc or sh; a new service has wlc", {}},
+    {Opt::scheduler, 's', "scheduler", "NAME", "rr, wrr, wlc, sed, mh, ...; a new service has wlc", {}},
     {Opt::persistent, 'p', "persistent", "[SECONDS]", "sticky sessions: idle timeout, 360 when left out; 0 with -E: none", {}},
     {Opt::netmask, 'M', "netmask", "MASK", "clients of one network share a session (IPv6: a prefix length)", {}},
     {Opt::real_server, 'r', "real-server", "ADDRESS[:PORT]", "the server; without a port, the service's", {}},

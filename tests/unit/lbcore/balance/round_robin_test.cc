@@ -12,19 +12,19 @@ TEST(RoundRobin, FollowsTheListAndIgnoresWeights) {
 
 TEST(RoundRobin, SkipsWhatIsDownWithoutLosingItsPlace) {
   const auto scheduler = make_scheduler(Algorithm::rr);
-  auto candidates = usable({1, 1, 1, 1});
-  EXPECT_EQ(picks(*scheduler, candidates, 2), "ab");
-  candidates[2].usable = false;
-  EXPECT_EQ(picks(*scheduler, candidates, 4), "dabd");
-  candidates[2].usable = true;
-  EXPECT_EQ(picks(*scheduler, candidates, 4), "abcd");
+  auto servers = usable({1, 1, 1, 1});
+  EXPECT_EQ(picks(*scheduler, servers, 2), "ab");
+  servers[2].usable = false;
+  EXPECT_EQ(picks(*scheduler, servers, 4), "dabd");
+  servers[2].usable = true;
+  EXPECT_EQ(picks(*scheduler, servers, 4), "abcd");
 }
 
 TEST(RoundRobin, WorkersBeginStaggered) {
-  const auto candidates = usable({1, 1, 1});
-  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 0), candidates, 4), "abca");
-  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 1), candidates, 4), "bcab");
-  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 5), candidates, 4), "cabc");
+  const auto servers = usable({1, 1, 1});
+  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 0), servers, 4), "abca");
+  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 1), servers, 4), "bcab");
+  EXPECT_EQ(picks(*make_scheduler(Algorithm::rr, 5), servers, 4), "cabc");
 }
 
 }  // namespace

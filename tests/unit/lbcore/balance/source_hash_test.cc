@@ -17,7 +17,7 @@ std::vector<Candidate> servers(std::initializer_list<uint32_t> weights) {
   std::vector<Candidate> out;
   for (const uint32_t weight : weights) {
     const Endpoint address{IpAddress::v4(0x0a000001 + static_cast<uint32_t>(out.size())), 8080};
-    out.push_back({.weight = weight, .active = 0, .usable = true, .token = server_token(address)});
+    out.push_back({.weight = weight, .usable = true, .token = server_token(address)});
   }
   return out;
 }
@@ -26,9 +26,10 @@ std::vector<Candidate> servers(std::initializer_list<uint32_t> weights) {
 /// input for a weak hash.
 std::vector<uint64_t> assignments(const std::vector<Candidate>& candidates) {
   const auto scheduler = make_scheduler(Algorithm::sh);
+  scheduler->update(candidates);
   std::vector<uint64_t> out;
   for (uint64_t client = 0; client < kClients; ++client) {
-    out.push_back(candidates[scheduler->pick(candidates, client).value()].token);
+    out.push_back(candidates[scheduler->pick({.source_hash = client}).value()].token);
   }
   return out;
 }
@@ -50,9 +51,10 @@ TEST(SourceHash, IsTheSameOnEveryNodeAndInEveryOrder) {
 TEST(SourceHash, StaysTheSameAcrossVersions) {
   const auto candidates = servers({1, 1, 1});
   const auto scheduler = make_scheduler(Algorithm::sh);
+  scheduler->update(candidates);
   std::string out;
   for (uint64_t client = 1; client <= 24; ++client) {
-    out += static_cast<char>('a' + *scheduler->pick(candidates, client * 0x0a000001));
+    out += static_cast<char>('a' + *scheduler->pick({.source_hash = client * 0x0a000001}));
   }
   EXPECT_EQ(out, "bcabcccbbbabbccbcacaabac");
 }

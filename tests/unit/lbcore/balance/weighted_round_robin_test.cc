@@ -37,18 +37,18 @@ TEST(WeightedRoundRobin, EveryWindowIsExact) {
 
 TEST(WeightedRoundRobin, TheOthersShareWhileOneIsDown) {
   const auto scheduler = make_scheduler(Algorithm::wrr);
-  auto candidates = usable({2, 1, 1});
-  candidates[0].usable = false;
-  EXPECT_EQ(picks(*scheduler, candidates, 6), "bcbcbc");
+  auto servers = usable({2, 1, 1});
+  servers[0].usable = false;
+  EXPECT_EQ(picks(*scheduler, servers, 6), "bcbcbc");
 }
 
 TEST(WeightedRoundRobin, WhoComesBackIsNotFlooded) {
   const auto scheduler = make_scheduler(Algorithm::wrr);
-  auto candidates = usable({1, 1});
-  candidates[1].usable = false;
-  EXPECT_EQ(picks(*scheduler, candidates, 100), std::string(100, 'a'));
-  candidates[1].usable = true;
-  EXPECT_EQ(picks(*scheduler, candidates, 4), "abab");
+  auto servers = usable({1, 1});
+  servers[1].usable = false;
+  EXPECT_EQ(picks(*scheduler, servers, 100), std::string(100, 'a'));
+  servers[1].usable = true;
+  EXPECT_EQ(picks(*scheduler, servers, 4), "abab");
 }
 
 TEST(WeightedRoundRobin, AWeightThatChangesStartsTheSequenceAnew) {
@@ -59,8 +59,8 @@ TEST(WeightedRoundRobin, AWeightThatChangesStartsTheSequenceAnew) {
 }
 
 TEST(WeightedRoundRobin, WorkersBeginStaggered) {
-  const auto candidates = usable({5, 1, 1});
-  EXPECT_EQ(picks(*make_scheduler(Algorithm::wrr, 2), candidates, 7), "bacaaaa");
+  const auto servers = usable({5, 1, 1});
+  EXPECT_EQ(picks(*make_scheduler(Algorithm::wrr, 2), servers, 7), "bacaaaa");
 }
 
 }  // namespace

@@ -314,6 +314,18 @@ TEST(EditServer, ProxyKeepsTheWeight) {
   EXPECT_EQ(accepted(request).spec.pools[0].servers[0].weight, 3U);
 }
 
+TEST(EditService, SchedulersOfTheKernelAreRefusedWithTheNearest) {
+  auto request = edit_service("10.0.0.100:80");
+  for (const char* kernel : {"lblc", "lblcr", "dh"}) {
+    request.mutable_edit_service()->set_scheduler(kernel);
+    const std::string message = refused(request);
+    EXPECT_TRUE(message.starts_with(fmt::format("INVALID: scheduler {} is not offered", kernel)));
+    EXPECT_NE(message.find("nearest is "), std::string::npos) << message;
+  }
+  request.mutable_edit_service()->set_scheduler("mh");
+  EXPECT_EQ(accepted(request).spec.pools[0].scheduler, balance::Algorithm::mh);
+}
+
 TEST(EditServer, LimitsAndBackupChangeAloneAndAreNamed) {
   auto request = edit_server("10.0.0.100:80", "10.0.1.11:8080");
   request.mutable_edit_server()->set_max_connections(100);

@@ -53,6 +53,7 @@ TEST_F(ConfigTest, AWholeFile) {
       "sticky = source/24 10m\n"
       "check = http GET /health expect 200-399 interval 5s\n"
       "connect_timeout = 500ms\n"
+      "slow_start = 30s\n"
       "[server web/b]\n"
       "address = 10.0.1.12:8080\n"
       "[server web/a]\n"
@@ -80,6 +81,7 @@ TEST_F(ConfigTest, AWholeFile) {
   EXPECT_EQ(pool.check.path, "/health");
   EXPECT_EQ(pool.check.interval, 5s);
   EXPECT_EQ(pool.connect_timeout, 500ms);
+  EXPECT_EQ(pool.slow_start, 30s);
   ServerSpec a = test::server("a", "10.0.1.11:8080", 3);
   a.max_connections = 100;
   a.min_connections = 90;
@@ -194,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "0 to 10"},
         Mistake{"scheduler", "[pool web]\nscheduler = fastest\n",
                 "FILE:2: [pool web]: scheduler: 'fastest' is not known here; valid: rr, wrr, lc, "
-                "wlc, sh"},
+                "wlc, sed, nq, random, p2c, lrt, lbw, sh, mh, fo, ovf"},
         Mistake{"connect_timeout", "[pool web]\nconnect_timeout = 1ms\n",
                 "FILE:2: [pool web]: connect_timeout: 1ms is out of range; valid: 10ms to 1m"},
         Mistake{

@@ -53,9 +53,11 @@ TEST(SpecDiff, EveryValueOfAPool) {
   pool.sticky = {.timeout = 10min};
   pool.check.kind = health::CheckKind::none;
   pool.connect_timeout = 500ms;
+  pool.slow_start = 30s;
   EXPECT_THAT(diff(web(), after).lines,
               ElementsAre("pool web: scheduler wlc -> rr", "pool web: sticky none -> source/32 10m",
-                          "pool web: check changed", "pool web: connect_timeout 3s -> 500ms"));
+                          "pool web: check changed", "pool web: connect_timeout 3s -> 500ms",
+                          "pool web: slow_start 0s -> 30s"));
 }
 
 TEST(SpecDiff, ServersOfAPool) {

@@ -1,5 +1,9 @@
 #include "lbcore/relay/dispatcher.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/lbcore/model/specs.h"
@@ -214,6 +218,72 @@ TEST_F(DispatcherTest, WithoutStickyNothingIsRecorded) {
   publish();
   dispatcher.record(pool().id, kClient, live(1), kNow);
   EXPECT_EQ(sessions.size(), 0U);
+}
+
+TEST_F(DispatcherTest, AServerThatComesUpAgainIsAskedAgain) {
+  publish();
+  EXPECT_EQ(choices(3), "abc");
+  for (int i = 0; i < 3; ++i) {
+    live(0).up = false;
+    EXPECT_EQ(choices(4), "bcbc");
+    live(0).up = true;
+    EXPECT_EQ(choices(3), "abc");
+  }
+}
+
+TEST_F(DispatcherTest, AServerThatComesUpStartsSlowly) {
+  spec.scheduler = balance::Algorithm::wrr;
+  spec.slow_start = 100s;
+  spec.servers.resize(2);
+  publish(false);
+  live(0).set_up(true, kNow - 1h);
+  live(1).set_up(true, kNow);
+  const auto share_of_b = [&](Duration later) {
+    int b = 0;
+    for (int i = 0; i < 1000; ++i) {
+      const auto choice = dispatcher.choose(pool().id, kClient, tried, kNow + later);
+      if (choice.server == pool().servers[1].live) ++b;
+    }
+    return b;
+  };
+  // A weight of r beside one of 1 gets r / (1 + r) of the connections.
+  EXPECT_NEAR(share_of_b(0s), 1000 * 0.1 / 1.1, 3);
+  EXPECT_NEAR(share_of_b(50s), 1000 * 0.55 / 1.55, 3);
+  EXPECT_NEAR(share_of_b(90s), 1000 * 0.91 / 1.91, 3);
+  EXPECT_NEAR(share_of_b(100s), 500, 1);
+  EXPECT_NEAR(share_of_b(200s), 500, 1);
+}
+
+TEST_F(DispatcherTest, AServerThatIsBackFromDownStartsSlowlyAgain) {
+  spec.scheduler = balance::Algorithm::wrr;
+  spec.slow_start = 9s;
+  spec.servers.resize(2);
+  publish(false);
+  live(0).set_up(true, kNow - 1h);
+  live(1).set_up(true, kNow - 1h);
+  EXPECT_EQ(choices(4), "abab");
+  live(1).set_up(false, kNow);
+  EXPECT_EQ(choices(2), "aa");
+  live(1).set_up(true, kNow);
+  const std::string some = choices(110);
+  EXPECT_NEAR(static_cast<int>(std::ranges::count(some, 'b')), 10, 1);
+}
+
+// ovf has a limit of its own: the weight, when there is no max_connections.
+TEST_F(DispatcherTest, OverflowIsFullWhenAllAre) {
+  spec.scheduler = balance::Algorithm::ovf;
+  spec.servers[0].weight = 2;
+  publish();
+  EXPECT_EQ(dispatcher.choose(pool().id, kClient, tried, kNow).limit, 2U);
+  live(0).counters.active = 2;
+  EXPECT_EQ(choose(), "b");
+  live(1).counters.active = 1;
+  live(2).counters.active = 1;
+  EXPECT_EQ(why(), Why::full);
+  live(0).up = false;
+  live(1).up = false;
+  live(2).up = false;
+  EXPECT_EQ(why(), Why::none_up);
 }
 
 class StickyDispatcherTest : public DispatcherTest {
