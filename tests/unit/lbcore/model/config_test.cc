@@ -203,9 +203,9 @@ INSTANTIATE_TEST_SUITE_P(
             "sticky", "[pool web]\nsticky = source/33x 10m\n",
             "FILE:2: [pool web]: sticky: 'source/33x': the prefix length must be 1 to 32 (IPv4) "
             "or 1 to 128 (IPv6)"},
-        Mistake{"status_listen", "[lbcore]\nstatus_listen = 127.0.0.1:7480\n",
-                "FILE:2: [lbcore]: status_listen: unknown key; valid: workers, serving_lease, "
-                "drain_timeout, max_sessions"},
+        Mistake{"unknown_key", "[lbcore]\nlisten = 127.0.0.1:7480\n",
+                "FILE:2: [lbcore]: listen: unknown key; valid: workers, serving_lease, "
+                "drain_timeout, max_sessions, status_listen, access_log, access_log_format"},
         Mistake{"lonely_pair", "[pair]\naddress = 10.0.0.1:7400\n",
                 "FILE:2: [pair]: address: a pair has two nodes: write address@ONE and "
                 "address@OTHER"}),
