@@ -45,11 +45,6 @@ void Histogram::add_to(Distribution& out) const {
   out.sum_us += sum_us_.load(std::memory_order_relaxed);
 }
 
-void Histogram::clear() {
-  for (auto& count : counts_) count.store(0, std::memory_order_relaxed);
-  sum_us_.store(0, std::memory_order_relaxed);
-}
-
 Latency& LatencySlot::make() {
   auto made = std::make_unique<Latency>();
   Latency* there = nullptr;
@@ -57,14 +52,6 @@ Latency& LatencySlot::make() {
     return *made.release();
   }
   return *there;  // another worker was first
-}
-
-void LatencySlot::clear() {
-  Latency* latency = latency_.load(std::memory_order_acquire);
-  if (latency == nullptr) return;
-  latency->connect.clear();
-  latency->first_byte.clear();
-  latency->duration.clear();
 }
 
 }  // namespace hapair::lbcore::observe

@@ -67,7 +67,6 @@ class Histogram {
     sum_us_.fetch_add(us < Buckets::kMostUs ? us : Buckets::kMostUs, std::memory_order_relaxed);
   }
   void add_to(Distribution& out) const;
-  void clear();
 
  private:
   std::array<std::atomic<uint64_t>, Buckets::kCount> counts_{};
@@ -96,7 +95,6 @@ class LatencySlot {
   }
   /// Null before the first connection.
   [[nodiscard]] const Latency* peek() const { return latency_.load(std::memory_order_acquire); }
-  void clear();
 
  private:
   Latency& make();

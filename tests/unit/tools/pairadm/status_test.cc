@@ -425,6 +425,13 @@ TEST(Status, NotServing) {
                           "peer_not_serving: lbcore of lb2 does not serve: shutting down"));
 }
 
+TEST(Status, StatusPagesOrAccessLogInTrouble) {
+  Pair pair;
+  pair.own().add_troubles("status_listen: 127.0.0.1:7480: Address already in use");
+  EXPECT_THAT(pair.problems(), ElementsAre("not_seen: lbcore of lb1: status_listen: "
+                                           "127.0.0.1:7480: Address already in use"));
+}
+
 TEST(Status, DaemonsApart) {
   Pair pair;
   pair.own().set_vrrpd_connected(false);
