@@ -67,11 +67,21 @@ constexpr std::array kServiceKeys{
     Key{.name = "listen",
         .type = Type::text,
         .fallback = std::nullopt,
-        .help = "what clients connect to: tcp ADDRESS:PORT"},
+        .help = "what clients connect to: tcp ADDRESS:PORT or udp ADDRESS:PORT"},
     Key{.name = "pool",
         .type = Type::text,
         .fallback = std::nullopt,
         .help = "name of the [pool] that serves it"},
+    Key{.name = "idle_timeout",
+        .type = Type::duration,
+        .least = "100ms",
+        .most = "31d",
+        .fallback = "15m",
+        .help = "udp: a flow ends after this time without a datagram"},
+    Key{.name = "one_shot",
+        .type = Type::yes_no,
+        .fallback = "no",
+        .help = "udp: every datagram is scheduled anew"},
 };
 
 constexpr std::array kPoolKeys{
@@ -136,6 +146,13 @@ constexpr std::array kServerKeys{
         .help = "gets connections only while no other server of the pool may"},
 };
 
+/// Whether the operator wrote it.
+bool in_file(const Section& section, std::string_view key) {
+  return std::ranges::any_of(section.settings(), [&](const Section::Setting& setting) {
+    return setting.key == key && setting.line != 0;
+  });
+}
+
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
 class Resolver {
  public:
@@ -146,6 +163,7 @@ class Resolver {
     for (const Section* section : config_.all("pool")) pool(*section);
     for (const Section* section : config_.all("server")) server(*section);
     for (const Section* section : config_.all("service")) service(*section);
+    choose_checks_of_datagram_pools();
     warn_about_empty_pools();
     if (!errors_.empty()) return tl::unexpected(Error{errors_});
     loaded_.settings.node = config_.node();
@@ -164,6 +182,8 @@ class Resolver {
   void pool(const Section& section);
   void server(const Section& section);
   void service(const Section& section);
+  void datagram_keys(const Section& section, ServiceSpec& service);
+  void choose_checks_of_datagram_pools();
   void warn_about_empty_pools();
 
   const Config& config_;
@@ -247,6 +267,9 @@ void Resolver::server(const Section& section) {
     complain(section, "address",
              fmt::format("{} is not an address of one server", server.address.ip.to_string()));
   }
+  if (const auto usable = check_scope(server.address.ip); !usable) {
+    complain(section, "address", usable.error().message);
+  }
   if (const ServerSpec* other = pool->find_server(server.address)) {
     complain(section, "address",
              fmt::format("{} is already [server {}/{}]", server.address.to_string(), pool->name,
@@ -257,7 +280,7 @@ void Resolver::server(const Section& section) {
 }
 
 void Resolver::service(const Section& section) {
-  static const std::set<std::string_view> kLater{"udp", "http", "https", "tls"};
+  static const std::set<std::string_view> kLater{"http", "https", "tls"};
   ServiceSpec service;
   service.name = section.name();
   service.pool = section.text("pool");
@@ -269,14 +292,16 @@ void Resolver::service(const Section& section) {
   const size_t space = listen.find_first_of(" \t");
   const std::string protocol = listen.substr(0, space);
   if (kLater.contains(protocol)) {
-    complain(section, "listen", fmt::format("{} is not offered yet: tcp is", protocol));
+    complain(section, "listen", fmt::format("{} is not offered yet: tcp and udp are", protocol));
     return;
   }
-  if (protocol != "tcp" || space == std::string::npos) {
-    complain(section, "listen",
-             fmt::format("'{}' is not valid, valid is tcp ADDRESS:PORT", listen));
+  if ((protocol != "tcp" && protocol != "udp") || space == std::string::npos) {
+    complain(
+        section, "listen",
+        fmt::format("'{}' is not valid, valid are tcp ADDRESS:PORT and udp ADDRESS:PORT", listen));
     return;
   }
+  service.protocol = protocol == "udp" ? Protocol::udp : Protocol::tcp;
   const auto endpoint =
       Endpoint::parse(std::string_view(listen).substr(listen.find_first_not_of(" \t", space)));
   if (!endpoint) {
@@ -287,14 +312,50 @@ void Resolver::service(const Section& section) {
     complain(section, "listen", "the port must be 1 to 65535");
     return;
   }
-  service.listen = *endpoint;
-  if (const ServiceSpec* other = loaded_.spec.find_service(Protocol::tcp, *endpoint)) {
-    complain(
-        section, "listen",
-        fmt::format("tcp {} belongs to [service {}] already", endpoint->to_string(), other->name));
+  if (const auto usable = check_listen(service.protocol, *endpoint); !usable) {
+    complain(section, "listen", usable.error().message);
     return;
   }
+  service.listen = *endpoint;
+  if (const ServiceSpec* other = loaded_.spec.find_service(service.protocol, *endpoint)) {
+    complain(section, "listen",
+             fmt::format("{} {} belongs to [service {}] already", protocol, endpoint->to_string(),
+                         other->name));
+    return;
+  }
+  datagram_keys(section, service);
   loaded_.spec.services.push_back(std::move(service));
+}
+
+void Resolver::datagram_keys(const Section& section, ServiceSpec& service) {
+  service.one_shot = section.yes("one_shot");
+  if (service.one_shot && service.protocol != Protocol::udp) {
+    complain(section, "one_shot", "is for udp services");
+  }
+  service.idle_timeout = in_file(section, "idle_timeout")
+                             ? section.duration("idle_timeout")
+                             : default_idle_timeout(service.protocol, service.one_shot);
+}
+
+/// The default check asks over TCP, where a UDP server need not listen: it would be down for ever.
+void Resolver::choose_checks_of_datagram_pools() {
+  for (PoolSpec& pool : loaded_.spec.pools) {
+    const Section* section = config_.find("pool", pool.name);
+    const auto of_pool = [&](const ServiceSpec& service) { return service.pool == pool.name; };
+    const auto by_udp = [](const ServiceSpec& service) {
+      return service.protocol == Protocol::udp;
+    };
+    const auto& services = loaded_.spec.services;
+    const bool only_udp =
+        std::ranges::any_of(services, of_pool) &&
+        std::ranges::all_of(services, [&](const auto& s) { return !of_pool(s) || by_udp(s); });
+    if (!only_udp || in_file(*section, "check")) continue;
+    pool.check.kind = health::CheckKind::none;
+    loaded_.warnings.push_back(fmt::format(
+        "{}:{}: [pool {}]: serves udp only and names no check: its servers count as up; dns "
+        "and udp are checks for them, check = none agrees",
+        config_.path(), section->line(), pool.name));
+  }
 }
 
 void Resolver::warn_about_empty_pools() {

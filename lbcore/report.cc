@@ -56,6 +56,8 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
         service.spec.listen.ip.is_v4() ? sticky.prefix_v4 : sticky.prefix_v6));
   }
   out.set_runtime(service.spec.runtime);
+  out.set_one_shot(service.spec.one_shot);
+  out.set_idle_timeout_ms(static_cast<uint64_t>(service.spec.idle_timeout / 1ms));
   out.set_sessions(sessions.size(pool.id));
   out.set_trouble(service.live->trouble);
   fill(service.live->counters, *out.mutable_counters());

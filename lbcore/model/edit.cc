@@ -44,11 +44,10 @@ Edit<Endpoint> endpoint(std::string_view what, const std::string& text) {
 }
 
 Edit<Key> service_key(const control::ServiceKey& key) {
-  if (key.protocol() != control::PROTOCOL_TCP)
-    return refuse(control::UNSUPPORTED, "UDP services are not built yet; TCP is offered");
   auto listen = endpoint("service", key.listen());
   if (!listen) return tl::unexpected(listen.error());
-  return Key{.protocol = Protocol::tcp, .listen = *listen};
+  const auto protocol = key.protocol() == control::PROTOCOL_UDP ? Protocol::udp : Protocol::tcp;
+  return Key{.protocol = protocol, .listen = *listen};
 }
 
 /// IPVS's words: an edit of a service misses a "service", an edit of its servers one that is "not
@@ -116,6 +115,18 @@ std::optional<EditError> set_options(PoolSpec& pool, const control::ServiceEdit&
   return std::nullopt;
 }
 
+/// An idle timeout that nobody chose follows the mode.
+std::optional<EditError> set_one_shot(ServiceSpec& service, const control::ServiceEdit& edit) {
+  if (!edit.has_one_shot() || edit.one_shot() == service.one_shot) return std::nullopt;
+  if (service.protocol != Protocol::udp)
+    return EditError{control::INVALID, "one-shot scheduling is for UDP services"};
+  const auto usual = [&] { return default_idle_timeout(service.protocol, service.one_shot); };
+  const bool keep = service.idle_timeout != usual();
+  service.one_shot = edit.one_shot();
+  if (!keep) service.idle_timeout = usual();
+  return std::nullopt;
+}
+
 Edit<Edited> add_service(Spec spec, const control::ServiceEdit& edit) {
   auto key = service_key(edit.key());
   if (!key) return tl::unexpected(key.error());
@@ -131,11 +142,16 @@ Edit<Edited> add_service(Spec spec, const control::ServiceEdit& edit) {
     return refuse(control::ALREADY_EXISTS, "the name {} is taken by another service or pool",
                   pool.name);
   if (auto error = set_options(pool, edit, *key)) return tl::unexpected(std::move(*error));
-  spec.services.push_back({.name = pool.name,
-                           .protocol = key->protocol,
-                           .listen = key->listen,
-                           .pool = pool.name,
-                           .runtime = true});
+  ServiceSpec service{.name = pool.name,
+                      .protocol = key->protocol,
+                      .listen = key->listen,
+                      .pool = pool.name,
+                      .idle_timeout = default_idle_timeout(key->protocol, false),
+                      .runtime = true};
+  if (auto error = set_one_shot(service, edit)) return tl::unexpected(std::move(*error));
+  // The default check asks over TCP, where a UDP server need not listen.
+  if (key->protocol == Protocol::udp) pool.check.kind = health::CheckKind::none;
+  spec.services.push_back(std::move(service));
   spec.pools.push_back(std::move(pool));
   return Edited{std::move(spec), "add service " + key->text(), {}};
 }
@@ -146,6 +162,7 @@ Edit<Edited> edit_service(Spec spec, const control::ServiceEdit& edit) {
   auto found = find(spec, *key, "No such service");
   if (!found) return tl::unexpected(found.error());
   if (auto error = set_options(*found->pool, edit, *key)) return tl::unexpected(std::move(*error));
+  if (auto error = set_one_shot(*found->service, edit)) return tl::unexpected(std::move(*error));
   std::string note = touch(spec, *found->service);
   return Edited{std::move(spec), "edit service " + key->text(), std::move(note)};
 }

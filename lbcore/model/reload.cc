@@ -73,6 +73,8 @@ ServiceSpec merge_service(const ServiceSpec& loaded, const ServiceSpec& file,
           .protocol = file.protocol,
           .listen = file.listen,
           .pool = merge_value(loaded.pool, file.pool, running.pool),
+          .idle_timeout = merge_value(loaded.idle_timeout, file.idle_timeout, running.idle_timeout),
+          .one_shot = merge_value(loaded.one_shot, file.one_shot, running.one_shot),
           .runtime = running.runtime};
 }
 

@@ -57,6 +57,9 @@ Status validate_pool(const PoolSpec& pool) {
       return fail("server {}/{}: min_connections {} is above max_connections {}", pool.name,
                   server.name, server.min_connections, server.max_connections);
     }
+    if (auto usable = check_scope(server.address.ip); !usable) {
+      return fail("server {}/{}: {}", pool.name, server.name, usable.error().message);
+    }
     if (server.weight > kMaxWeight) {
       return fail("server {}/{}: weight {} is out of range, valid are 0 to {}", pool.name,
                   server.name, server.weight, kMaxWeight);
@@ -152,6 +155,26 @@ std::string to_string(const StickySpec& sticky) {
   return fmt::format("source/{} {}", length, format_duration(sticky.timeout));
 }
 
+Duration default_idle_timeout(Protocol protocol, bool one_shot) {
+  if (protocol == Protocol::tcp) return 15min;
+  return one_shot ? Duration{5s} : Duration{5min};
+}
+
+Status check_listen(Protocol protocol, const Endpoint& listen) {
+  if (listen.ip.is_multicast()) return fail("{} is a multicast address", listen.ip.to_string());
+  if (protocol == Protocol::udp && listen.ip.is_unspecified()) {
+    return fail("udp needs an address: answers leave from the one that was asked");
+  }
+  if (auto usable = check_scope(listen.ip); !usable) return usable;
+  return {};
+}
+
+Status check_scope(const IpAddress& ip) {
+  if (ip.is_v4() || !ip.is_link_local()) return {};
+  return fail("{} is link-local and means nothing without an interface; use another address",
+              ip.to_string());
+}
+
 Status validate(const Spec& spec) {
   std::set<std::string_view> pools;
   for (const PoolSpec& pool : spec.pools) {
@@ -161,9 +184,11 @@ Status validate(const Spec& spec) {
   std::set<std::string_view> names;
   std::set<std::pair<Protocol, Endpoint>> listens;
   for (const ServiceSpec& service : spec.services) {
-    if (service.protocol != Protocol::tcp) {
-      return fail("service {}: {} is not offered yet: tcp is", service.name,
-                  name(service.protocol));
+    if (auto usable = check_listen(service.protocol, service.listen); !usable) {
+      return fail("service {}: {}", service.name, usable.error().message);
+    }
+    if (service.one_shot && service.protocol != Protocol::udp) {
+      return fail("service {}: one-shot is for udp", service.name);
     }
     if (!names.insert(service.name).second) {
       return fail("there are two services named {}", service.name);

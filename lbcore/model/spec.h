@@ -67,12 +67,17 @@ struct PoolSpec {
   friend bool operator==(const PoolSpec&, const PoolSpec&) = default;
 };
 
+/// What `idle_timeout` is unless it is said: as in IPVS; one-shot flows only wait for an answer.
+Duration default_idle_timeout(Protocol protocol, bool one_shot);
+
 struct ServiceSpec {
   std::string name;
   Protocol protocol = Protocol::tcp;
   Endpoint listen = {};
   std::string pool = {};
-  bool runtime = false;  // made or changed by pairadm since the file was loaded
+  Duration idle_timeout = 15min;  // without a datagram either way a flow ends
+  bool one_shot = false;          // UDP: every datagram is scheduled anew
+  bool runtime = false;           // made or changed by pairadm since the file was loaded
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };
@@ -91,6 +96,11 @@ struct Spec {
 /// "source/32 10m" or "none", as in the configuration.
 Result<StickySpec> parse_sticky(std::string_view text);
 std::string to_string(const StickySpec& sticky);
+
+/// Whether a service can listen there, and whether an address can be used without naming an
+/// interface; the error says why not.
+Status check_listen(Protocol protocol, const Endpoint& listen);
+Status check_scope(const IpAddress& ip);
 
 /// What must hold for every Spec, whoever made it: names and addresses are unique, pools exist,
 /// weights are in range. The error names the first thing that does not fit.

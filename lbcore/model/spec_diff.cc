@@ -38,6 +38,13 @@ void Writer::services(const Spec& before, const Spec& after) {
     }
     if (was->name != now.name) line("service {}: now named {}", was->name, now.name);
     if (was->pool != now.pool) line("service {}: pool {} -> {}", now.name, was->pool, now.pool);
+    if (was->idle_timeout != now.idle_timeout) {
+      line("service {}: idle_timeout {} -> {}", now.name, format_duration(was->idle_timeout),
+           format_duration(now.idle_timeout));
+    }
+    if (was->one_shot != now.one_shot) {
+      line("service {}: one_shot {}", now.name, now.one_shot ? "no -> yes" : "yes -> no");
+    }
   }
   for (const ServiceSpec& was : before.services) {
     if (after.find_service(was.protocol, was.listen) == nullptr) {

@@ -46,15 +46,31 @@ bool bind_to(int fd, const Endpoint& endpoint) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0;
 }
 
+UniqueFd open_socket(int family, int type) {
+  return UniqueFd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
 UniqueFd stream_socket(int family) {
-  return UniqueFd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return open_socket(family, SOCK_STREAM);
+}
+
+/// Many clients share one socket. Without the right to exceed it, the system's limit holds.
+void enlarge_buffers(int fd) {
+  constexpr int kBytes = 4 << 20;
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kBytes)) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, kBytes);
+  }
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kBytes)) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, kBytes);
+  }
 }
 
 /// SO_REUSEPORT would join a group with any other process of the same user. A bind without it
 /// fails as soon as somebody else listens.
-Status check_free(const Endpoint& endpoint, const std::string& attempt) {
-  const UniqueFd fd = stream_socket(endpoint.ip.family());
-  if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) ||
+Status check_free(const Endpoint& endpoint, int type, const std::string& attempt) {
+  const UniqueFd fd = open_socket(endpoint.ip.family(), type);
+  // For TCP this option overlooks connections of the past, for UDP it would overlook everybody.
+  if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, type == SOCK_STREAM ? 1 : 0) ||
       !set_freebind(fd.get(), endpoint) || !bind_to(fd.get(), endpoint)) {
     return fail_system(attempt);
   }
@@ -66,7 +82,8 @@ Status check_free(const Endpoint& endpoint, const std::string& attempt) {
 Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t count, bool ours) {
   const std::string attempt = "listen on tcp " + endpoint.to_string();
   if (!ours) {
-    if (auto free = check_free(endpoint, attempt); !free) return tl::unexpected(free.error());
+    if (auto free = check_free(endpoint, SOCK_STREAM, attempt); !free)
+      return tl::unexpected(free.error());
   }
   std::vector<UniqueFd> sockets;
   for (size_t i = 0; i < count; ++i) {
@@ -80,6 +97,38 @@ Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t co
     sockets.push_back(std::move(fd));
   }
   return sockets;
+}
+
+Result<std::vector<UniqueFd>> open_datagram_listeners(const Endpoint& endpoint, size_t count,
+                                                      bool ours) {
+  const std::string attempt = "listen on udp " + endpoint.to_string();
+  if (!ours) {
+    if (auto free = check_free(endpoint, SOCK_DGRAM, attempt); !free) {
+      return tl::unexpected(free.error());
+    }
+  }
+  std::vector<UniqueFd> sockets;
+  for (size_t i = 0; i < count; ++i) {
+    UniqueFd fd = open_socket(endpoint.ip.family(), SOCK_DGRAM);
+    if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) ||
+        !set_freebind(fd.get(), endpoint) || !bind_to(fd.get(), endpoint)) {
+      return fail_system(attempt);
+    }
+    enlarge_buffers(fd.get());
+    sockets.push_back(std::move(fd));
+  }
+  return sockets;
+}
+
+tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server) {
+  UniqueFd fd = open_socket(server.ip.family(), SOCK_DGRAM);
+  if (!fd) return tl::unexpected(errno);
+  sockaddr_storage address{};
+  const socklen_t size = server.to_sockaddr(address);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+    return tl::unexpected(errno);
+  }
+  return fd;
 }
 
 UniqueFd open_server_socket(int family) {

@@ -15,6 +15,13 @@ namespace hapair::lbcore::relay {
 /// here, so that accepting costs one system call.
 Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t count, bool ours);
 
+/// The same for UDP, with room for bursts in both directions.
+Result<std::vector<UniqueFd>> open_datagram_listeners(const Endpoint& endpoint, size_t count,
+                                                      bool ours);
+
+/// A datagram socket that talks to `server` only; else the errno of what failed.
+tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server);
+
 /// A socket for a connection to a server; errno says why when it is not valid.
 UniqueFd open_server_socket(int family);
 

@@ -44,6 +44,7 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       dispatcher_(sessions, number),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       kernel_pipes_(budget.kernel_pipes()),
+      udp_(*this, budget),
       accept_pause_(*this) {
   timer_.set<Worker, &Worker::on_timer>(this);
   thread_ = start_thread(number, loop_);
@@ -54,6 +55,7 @@ Worker::~Worker() {
   thread_.join();
   listeners_.clear();
   while (open_ != nullptr) open_->abort();
+  udp_.end_all();
   wheel_.disarm(accept_pause_);
 }
 
@@ -71,12 +73,14 @@ void Worker::stop_accepting() {
   loop_.post([this] {
     for (auto& [key, listener] : listeners_) listener->drain();
     listeners_.clear();
+    udp_.stop();
   });
 }
 
 void Worker::reset_connections() {
   loop_.post([this] {
     while (open_ != nullptr) open_->abort();
+    udp_.end_all();
   });
 }
 
@@ -88,6 +92,7 @@ void Worker::ask() {
 
 void Worker::take(const std::shared_ptr<const Topology>& topology,
                   std::map<ListenKey, UniqueFd> opened) {
+  udp_.take(*topology, opened);
   std::map<ListenKey, std::unique_ptr<Listener>> kept;
   for (const auto& service : topology->services) {
     const ListenKey key{service->spec.protocol, service->spec.listen};

@@ -27,6 +27,7 @@
 #include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/listener.h"
 #include "lbcore/relay/timer_wheel.h"
+#include "lbcore/relay/udp_relay.h"
 #include "lbcore/sticky/session_store.h"
 
 namespace hapair::lbcore::relay {
@@ -48,7 +49,7 @@ class Worker {
   /// Routes by `topology` from now on. Listeners whose address it does not have are drained and
   /// closed; `opened` are new sockets, each for an address that it has.
   void publish(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened);
-  /// Drains and closes all listeners; open connections go on.
+  /// Drains and closes all listeners; open connections go on, flows until they are answered.
   void stop_accepting();
   void reset_connections();
   /// Asks for a sign of life; `answered` once the loop has turned since the last ask.
@@ -112,6 +113,7 @@ class Worker {
   std::map<ListenKey, std::unique_ptr<Listener>> listeners_;
   Connection* open_ = nullptr;  // list
   std::vector<std::unique_ptr<Connection>> retired_;
+  UdpRelay udp_;
   AcceptPause accept_pause_;
   bool accepting_paused_ = false;
   RateLimit let_down_lines_{5, 1s};

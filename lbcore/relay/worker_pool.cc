@@ -28,13 +28,14 @@ bool WorkerPool::ours(const ListenKey& key, TimePoint now) const {
   if (closed != closed_.end() && now - closed->second < kClosingTime) return true;
   // 0.0.0.0:80 beside 10.0.0.100:80 is fine as long as both are ours.
   return std::ranges::any_of(listening_, [&](const ListenKey& other) {
-    return other.second.port == key.second.port &&
+    return other.first == key.first && other.second.port == key.second.port &&
            (other.second.ip.is_unspecified() || key.second.ip.is_unspecified());
   });
 }
 
 Status WorkerPool::open(const ListenKey& key, TimePoint now, Opened& opened) const {
-  auto sockets = open_listeners(key.second, workers_.size(), ours(key, now));
+  const auto open_all = key.first == Protocol::udp ? open_datagram_listeners : open_listeners;
+  auto sockets = open_all(key.second, workers_.size(), ours(key, now));
   if (!sockets) return tl::unexpected(sockets.error());
   opened[key] = std::move(*sockets);
   return {};

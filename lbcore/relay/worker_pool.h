@@ -38,8 +38,8 @@ class WorkerPool {
 
   void stop_accepting();
   void reset_connections();
-  [[nodiscard]] size_t open_connections() const { return budget_.in_use(); }
   [[nodiscard]] size_t most_connections() const { return budget_.most(); }
+  [[nodiscard]] size_t open_connections() const { return budget_.in_use() + budget_.flows(); }
 
   /// One beat of the serving lease: whether every worker has answered the beat before, which asks
   /// them anew.

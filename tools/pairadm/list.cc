@@ -10,7 +10,7 @@ namespace hapair::pairadm {
 Result<control::Request> list_request(const Invocation& in, const Names& names) {
   control::Request request;
   control::ListRequest& list = *request.mutable_list();
-  if (in.has(Opt::tcp_service)) {
+  if (in.has(Opt::tcp_service) || in.has(Opt::udp_service)) {
     auto key = service_key(in, names);
     if (!key) return tl::unexpected(key.error());
     *list.mutable_service() = std::move(*key);
@@ -39,7 +39,7 @@ int run_list(const Invocation& in, Shell& shell) {
   shell.out << listing_text(
       listing, {.numeric = in.has(Opt::numeric),
                 .columns = in.has(Opt::persistent_conn) ? Columns::sessions : Columns::plain,
-                .whole_table = !in.has(Opt::tcp_service),
+                .whole_table = !request->list().has_service(),
                 .names = shell.names});
   return kDone;
 }

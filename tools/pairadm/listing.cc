@@ -96,9 +96,9 @@ std::string listing_text(const control::Listing& listing, const ListingStyle& st
   std::string text = head(listing, style);
   for (const auto& service : listing.services()) {
     const auto protocol = service.key().protocol();
-    text += fmt::format("{:<4} {} {}{}\n", protocol_text(protocol),
+    text += fmt::format("{:<4} {} {}{}{}\n", protocol_text(protocol),
                         endpoint_text(service.key().listen(), protocol, style), service.scheduler(),
-                        persistent_text(service));
+                        persistent_text(service), service.one_shot() ? " ops" : "");
     for (const auto& server : service.servers()) {
       const std::string address = endpoint_text(server.address(), protocol, style);
       // A proxied connection is open or gone: there are no inactive ones.
@@ -155,6 +155,8 @@ Json service_json(const control::Service& service) {
               {"scheduler", service.scheduler()},
               {"persistent_seconds", service.sticky_seconds()},
               {"persistent_prefix_length", service.sticky_prefix_length()},
+              {"one_shot", service.one_shot()},
+              {"idle_timeout_ms", service.idle_timeout_ms()},
               {"runtime", service.runtime()},
               {"trouble", service.trouble()},
               {"sessions", service.sessions()},

@@ -40,7 +40,7 @@ Result<IpAddress> address_of(const std::string& host, bool ipv6) {
 }
 
 Result<uint16_t> port_of(const std::string& service) {
-  const servent* entry = ::getservbyname(service.c_str(), "tcp");
+  const servent* entry = ::getservbyname(service.c_str(), nullptr);
   if (entry == nullptr) return fail("{} is neither a port nor a service of /etc/services", service);
   return ntohs(static_cast<uint16_t>(entry->s_port));
 }

@@ -21,11 +21,12 @@ constexpr std::string_view kPairDoesIt =
 // clang-format off
 constexpr auto kOptions = std::to_array<Option>({
     {Opt::tcp_service, 't', "tcp-service", "ADDRESS:PORT", "the TCP service", {}},
-    {Opt::udp_service, 'u', "udp-service", "ADDRESS:PORT", {}, "UDP services are not built yet; TCP is offered"},
+    {Opt::udp_service, 'u', "udp-service", "ADDRESS:PORT", "the UDP service", {}},
     {Opt::fwmark_service, 'f', "fwmark-service", "MARK", {}, kNeedsKernel},
     {Opt::scheduler, 's', "scheduler", "NAME", "rr, wrr, wlc, sed, mh, ...; a new service has wlc", {}},
     {Opt::persistent, 'p', "persistent", "[SECONDS]", "sticky sessions: idle timeout, 360 when left out; 0 with -E: none", {}},
     {Opt::netmask, 'M', "netmask", "MASK", "clients of one network share a session (IPv6: a prefix length)", {}},
+    {Opt::ops, 'o', "ops", "", "UDP: every datagram is scheduled anew", {}},
     {Opt::real_server, 'r', "real-server", "ADDRESS[:PORT]", "the server; without a port, the service's", {}},
     {Opt::weight, 'w', "weight", "WEIGHT", "share of new clients, 0 for none; a new server has 1", {}},
     {Opt::gatewaying, 'g', "gatewaying", "", {}, {}},
@@ -43,7 +44,6 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::reason, 0, "reason", "TEXT", "why, for whoever looks at the status", {}},
     {Opt::follow, 'f', "follow", "", "goes on with what happens", {}},
     {Opt::sched_flags, 'b', "sched-flags", "FLAGS", {}, kNotYet},
-    {Opt::ops, 'o', "ops", "", {}, "is for UDP services, which are not built yet"},
     {Opt::u_threshold, 'x', "u-threshold", "CONNECTIONS", {}, kNotYet},
     {Opt::l_threshold, 'y', "l-threshold", "CONNECTIONS", {}, kNotYet},
     {Opt::connection, 'c', "connection", "", {}, kNotYet},
@@ -57,7 +57,7 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::mcast_interface, 0, "mcast-interface", "INTERFACE", {}, kPairDoesIt},
 });
 
-constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask};
+constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask, Opt::ops};
 constexpr OptSet kServerOptions = {Opt::weight, Opt::gatewaying, Opt::ipip, Opt::masquerading};
 constexpr OptSet kListOptions = {Opt::numeric, Opt::json, Opt::persistent_conn, Opt::sort, Opt::nosort};
 constexpr OptSet kServer = {Opt::real_server};

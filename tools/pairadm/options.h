@@ -24,6 +24,7 @@ enum class Opt : uint8_t {
   scheduler,
   persistent,
   netmask,
+  ops,
   real_server,
   weight,
   gatewaying,
@@ -42,7 +43,6 @@ enum class Opt : uint8_t {
   follow,
   // Known to ipvsadm, refused with a reason:
   sched_flags,
-  ops,
   u_threshold,
   l_threshold,
   connection,

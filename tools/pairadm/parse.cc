@@ -212,8 +212,11 @@ class Parser {
       if (!fits)
         return fail("{} is not an option of {}", short_spelling(option(id)), spelling(command));
     }
-    if (command.service == Command::Service::required && !out_.has(Opt::tcp_service))
-      return fail("{} needs the service: -t ADDRESS:PORT", spelling(command));
+    const bool tcp = out_.has(Opt::tcp_service);
+    const bool udp = out_.has(Opt::udp_service);
+    if (tcp && udp) return fail("one service, please: -t or -u");
+    if (command.service == Command::Service::required && !tcp && !udp)
+      return fail("{} needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT", spelling(command));
     if (command.needs.has(Opt::real_server) && !out_.has(Opt::real_server))
       return fail("{} needs the server: -r ADDRESS[:PORT]", spelling(command));
     if (out_.has(Opt::sort) && out_.has(Opt::nosort)) return fail("--sort or --nosort, not both");

@@ -16,15 +16,18 @@ struct NamedService {
 };
 
 Result<NamedService> named_service(const Invocation& in, const Names& names) {
-  const auto target = parse_target(in.value(Opt::tcp_service), in.has(Opt::ipv6), names);
-  if (!target) return fail("-t {}", target.error().message);
+  const bool udp = in.has(Opt::udp_service);
+  const std::string& text = in.value(udp ? Opt::udp_service : Opt::tcp_service);
+  const char* typed = udp ? "-u" : "-t";
+  const auto target = parse_target(text, in.has(Opt::ipv6), names);
+  if (!target) return fail("{} {}", typed, target.error().message);
   if (!target->port)
     return fail(
-        "-t {}: name a port; every port of an address (port 0) needs the kernel data path, "
+        "{} {}: name a port; every port of an address (port 0) needs the kernel data path, "
         "which is not built yet",
-        in.value(Opt::tcp_service));
+        typed, text);
   NamedService out{.key = {}, .listen = {.ip = target->ip, .port = *target->port}};
-  out.key.set_protocol(control::PROTOCOL_TCP);
+  out.key.set_protocol(udp ? control::PROTOCOL_UDP : control::PROTOCOL_TCP);
   out.key.set_listen(out.listen.to_string());
   return out;
 }
@@ -64,6 +67,10 @@ Result<control::ServiceEdit> service_edit(const Invocation& in, const Names& nam
     const auto length = parse_netmask(in.value(Opt::netmask), service->listen.ip.is_v6());
     if (!length) return tl::unexpected(length.error());
     edit.set_sticky_prefix_length(*length);
+  }
+  if (in.has(Opt::ops)) {
+    if (!in.has(Opt::udp_service)) return fail("-o is for UDP services: -u ADDRESS:PORT");
+    edit.set_one_shot(true);
   }
   return edit;
 }

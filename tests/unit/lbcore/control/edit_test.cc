@@ -122,6 +122,36 @@ TEST(AddService, TakesSchedulerAndStickiness) {
             (StickySpec{.timeout = 600s, .prefix_v4 = 32, .prefix_v6 = 64}));
 }
 
+TEST(AddService, OverUdp) {
+  auto request = add_service("192.0.2.10:53");
+  request.mutable_add_service()->mutable_key()->set_protocol(control::PROTOCOL_UDP);
+  const auto plain = accepted(request).spec;
+  EXPECT_EQ(plain.services.back().name, "udp-192.0.2.10:53");
+  EXPECT_EQ(plain.services.back().protocol, Protocol::udp);
+  EXPECT_EQ(plain.services.back().idle_timeout, 5min);
+  EXPECT_EQ(plain.pools.back().check.kind, health::CheckKind::none)
+      << "a server of datagrams need not listen on TCP";
+
+  request.mutable_add_service()->set_one_shot(true);
+  const ServiceSpec once = accepted(request).spec.services.back();
+  EXPECT_TRUE(once.one_shot);
+  EXPECT_EQ(once.idle_timeout, 5s);
+}
+
+TEST(EditService, OneShotIsTurnedOnAndBringsItsTimeoutUnlessOneWasChosen) {
+  auto request = add_service("192.0.2.10:53");
+  request.mutable_add_service()->mutable_key()->set_protocol(control::PROTOCOL_UDP);
+  Spec spec = accepted(request).spec;
+  auto change = edit_service("192.0.2.10:53");
+  change.mutable_edit_service()->mutable_key()->set_protocol(control::PROTOCOL_UDP);
+  change.mutable_edit_service()->set_one_shot(true);
+  EXPECT_EQ(accepted(change, spec).spec.services.back().idle_timeout, 5s);
+  spec.services.back().idle_timeout = 30s;
+  const ServiceSpec after = accepted(change, spec).spec.services.back();
+  EXPECT_TRUE(after.one_shot);
+  EXPECT_EQ(after.idle_timeout, 30s);
+}
+
 TEST(AddService, Refusals) {
   EXPECT_EQ(refused(add_service("10.0.0.100:80")),
             "ALREADY_EXISTS: Service already exists: TCP 10.0.0.100:80 (web)");
@@ -134,9 +164,9 @@ TEST(AddService, Refusals) {
             "INVALID: service 10.0.0.100:0: port 0 (every port) needs the kernel data path, not "
             "built yet");
 
-  auto udp = add_service("192.0.2.10:53");
-  udp.mutable_add_service()->mutable_key()->set_protocol(control::PROTOCOL_UDP);
-  EXPECT_EQ(refused(udp), "UNSUPPORTED: UDP services are not built yet; TCP is offered");
+  auto one_shot = add_service("192.0.2.10:53");
+  one_shot.mutable_add_service()->set_one_shot(true);
+  EXPECT_EQ(refused(one_shot), "INVALID: one-shot scheduling is for UDP services");
 
   auto scheduler = add_service("192.0.2.10:80");
   scheduler.mutable_add_service()->set_scheduler("frob");

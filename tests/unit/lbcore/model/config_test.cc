@@ -112,16 +112,67 @@ TEST_F(ConfigTest, APoolWithoutServersIsAWarning) {
       ElementsAre(path + ":2: [pool web]: has no servers: connections to it will be refused"));
 }
 
+TEST_F(ConfigTest, AUdpService) {
+  const auto loaded = load(
+      "[pool dns]\ncheck = none\n[server dns/a]\naddress = 10.0.1.1:53\n"
+      "[service dns]\nlisten = udp 10.0.0.100:53\npool = dns\n"
+      "[service once]\nlisten = udp [2001:db8::100]:53\npool = dns\none_shot = yes\n"
+      "[service tcp]\nlisten = tcp 10.0.0.100:53\npool = dns\n"
+      "[service quic]\nlisten = udp 10.0.0.100:443\npool = dns\nidle_timeout = 30s\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& services = loaded->spec.services;
+  EXPECT_EQ(services[0].protocol, Protocol::udp);
+  EXPECT_EQ(services[0].idle_timeout, 5min);
+  EXPECT_FALSE(services[0].one_shot);
+  EXPECT_TRUE(services[1].one_shot);
+  EXPECT_EQ(services[1].idle_timeout, 5s);
+  EXPECT_EQ(services[2].idle_timeout, 15min);
+  EXPECT_EQ(services[3].idle_timeout, 30s);
+  EXPECT_THAT(loaded->warnings, ElementsAre());
+}
+
+TEST_F(ConfigTest, APoolThatServesUdpOnlyIsNotCheckedOverTcpUnlessAskedTo) {
+  const auto kind = [&](const std::string& check, const std::string& protocol) {
+    const auto loaded = load("[pool dns]\n" + check +
+                             "[server dns/a]\naddress = 10.0.1.1:53\n"
+                             "[service a]\nlisten = udp 10.0.0.100:53\npool = dns\n"
+                             "[service b]\nlisten = " +
+                             protocol + " 10.0.0.101:53\npool = dns\n");
+    EXPECT_TRUE(loaded);
+    EXPECT_EQ(loaded->warnings.size(), check.empty() && protocol == "udp" ? 1U : 0U);
+    return loaded->spec.pools[0].check.kind;
+  };
+  EXPECT_EQ(kind("", "udp"), health::CheckKind::none);
+  EXPECT_EQ(kind("", "tcp"), health::CheckKind::tcp);
+  EXPECT_EQ(kind("check = tcp\n", "udp"), health::CheckKind::tcp);
+}
+
+TEST_F(ConfigTest, MistakesOfUdpServices) {
+  const std::string pool = "[pool dns]\ncheck = none\n[server dns/a]\naddress = 10.0.1.1:53\n";
+  EXPECT_EQ(error_of(pool + "[service dns]\nlisten = udp 0.0.0.0:53\npool = dns\n"),
+            "FILE:6: [service dns]: listen: udp needs an address: answers leave from the one that "
+            "was asked");
+  EXPECT_EQ(error_of(pool + "[service dns]\nlisten = udp [fe80::1]:53\npool = dns\n"),
+            "FILE:6: [service dns]: listen: fe80::1 is link-local and means nothing without an "
+            "interface; use another address");
+  EXPECT_EQ(
+      error_of(pool + "[service dns]\nlisten = tcp 10.0.0.100:53\npool = dns\none_shot = yes\n"),
+      "FILE:8: [service dns]: one_shot: is for udp services");
+  EXPECT_EQ(error_of("[pool dns]\ncheck = none\n[server dns/a]\naddress = [fe80::2]:53\n"),
+            "FILE:4: [server dns/a]: address: fe80::2 is link-local and means nothing without an "
+            "interface; use another address");
+}
+
 TEST_F(ConfigTest, EveryMistakeOfAFileIsListed) {
   EXPECT_EQ(error_of("[pool web]\n"
                      "sticky = sometimes\n"
                      "[service web]\n"
-                     "listen = udp 10.0.0.100:80\n"
+                     "listen = http 10.0.0.100:80\n"
                      "pool = wep\n"),
             "FILE:2: [pool web]: sticky: 'sometimes' is not known; valid: none, or source/PREFIX "
             "TIMEOUT as in source/32 10m\n"
             "FILE:5: [service web]: pool: there is no [pool wep]\n"
-            "FILE:4: [service web]: listen: udp is not offered yet: tcp is");
+            "FILE:4: [service web]: listen: http is not offered yet: tcp and udp are");
 }
 
 struct Mistake {
@@ -150,11 +201,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"sessions", "[lbcore]\nmax_sessions = 0\n",
                 "FILE:2: [lbcore]: max_sessions: 0 is out of range; valid: 1 to 16777216"},
         Mistake{"http", "[pool p]\n[service web]\nlisten = http 10.0.0.1:80\npool = p\n",
-                "FILE:3: [service web]: listen: http is not offered yet: tcp is"},
+                "FILE:3: [service web]: listen: http is not offered yet: tcp and udp are"},
         Mistake{"https", "[pool p]\n[service web]\nlisten = https 10.0.0.1:80\npool = p\n",
-                "FILE:3: [service web]: listen: https is not offered yet: tcp is"},
+                "FILE:3: [service web]: listen: https is not offered yet: tcp and udp are"},
         Mistake{"tls", "[pool p]\n[service web]\nlisten = tls 10.0.0.1:80\npool = p\n",
-                "FILE:3: [service web]: listen: tls is not offered yet: tcp is"},
+                "FILE:3: [service web]: listen: tls is not offered yet: tcp and udp are"},
         Mistake{"protocol", "[pool p]\n[service web]\nlisten = sctp 10.0.0.1:80\npool = p\n",
                 "FILE:3: [service web]: listen: 'sctp 10.0.0.1:80' is not valid, valid is tcp "
                 "ADDRESS:PORT"},
@@ -162,7 +213,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "FILE:3: [service web]: listen: '10.0.0.1:80' is not valid, valid is tcp "
                 "ADDRESS:PORT"},
         Mistake{"only_protocol", "[pool p]\n[service web]\nlisten = tcp\npool = p\n",
-                "FILE:3: [service web]: listen: 'tcp' is not valid, valid is tcp ADDRESS:PORT"},
+                "FILE:3: [service web]: listen: 'tcp' is not valid, valid are tcp ADDRESS:PORT and udp "
+                 "ADDRESS:PORT"},
         Mistake{"listen_port", "[pool p]\n[service web]\nlisten = tcp 10.0.0.1:0\npool = p\n",
                 "FILE:3: [service web]: listen: the port must be 1 to 65535"},
         Mistake{"listen_twice",

@@ -82,8 +82,24 @@ TEST_P(ValidateRefuses, NamesTheThing) {
 INSTANTIATE_TEST_SUITE_P(
     All, ValidateRefuses,
     ::testing::Values(
-        Broken{"udp", [](Spec& spec) { spec.services[0].protocol = Protocol::udp; },
-               "service web: udp is not offered yet: tcp is"},
+        Broken{"udp_anywhere",
+               [](Spec& spec) {
+                 spec.services[0].protocol = Protocol::udp;
+                 spec.services[0].listen = at("0.0.0.0:53");
+               },
+               "service web: udp needs an address: answers leave from the one that was asked"},
+        Broken{"multicast", [](Spec& spec) { spec.services[0].listen = at("224.0.0.1:53"); },
+               "service web: 224.0.0.1 is a multicast address"},
+        Broken{"one_shot", [](Spec& spec) { spec.services[0].one_shot = true; },
+               "service web: one-shot is for udp"},
+        Broken{"link_local_service",
+               [](Spec& spec) { spec.services[0].listen = at("[fe80::1]:80"); },
+               "service web: fe80::1 is link-local and means nothing without an interface; use "
+               "another address"},
+        Broken{"link_local_server",
+               [](Spec& spec) { spec.pools[0].servers[0].address = at("[fe80::1]:80"); },
+               "server web/a: fe80::1 is link-local and means nothing without an interface; use "
+               "another address"},
         Broken{"same_service",
                [](Spec& spec) {
                  spec.services.push_back(

@@ -126,7 +126,9 @@ class WorkerTest : public ::testing::Test {
       const ListenKey key{service.protocol, service.listen};
       now[key] = true;
       if (listening[key]) continue;
-      auto sockets = open_listeners(service.listen, 1, true);
+      const bool udp = service.protocol == Protocol::udp;
+      auto sockets = udp ? open_datagram_listeners(service.listen, 1, true)
+                         : open_listeners(service.listen, 1, true);
       ASSERT_TRUE(sockets) << sockets.error().message;
       opened[key] = std::move((*sockets)[0]);
     }
@@ -151,7 +153,8 @@ class WorkerTest : public ::testing::Test {
   /// Every count of open connections is back at zero.
   void expect_idle() {
     EXPECT_TRUE(eventually(
-        5s, [&] { return budget.in_use() == 0 && service_counters().active == 0; }, "idle"));
+        5s, [&] { return budget.in_use() + budget.flows() == 0 && service_counters().active == 0; },
+        "idle"));
     for (const Server& server : topology->pools[0]->servers) {
       EXPECT_EQ(server.live->counters.active, 0U) << server.spec.name;
     }

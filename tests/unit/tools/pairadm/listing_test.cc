@@ -188,6 +188,8 @@ TEST(Listing, Json) {
       "scheduler": "wrr",
       "persistent_seconds": 600,
       "persistent_prefix_length": 24,
+      "one_shot": false,
+      "idle_timeout_ms": 0,
       "runtime": true,
       "trouble": "",
       "sessions": 1234,

@@ -23,6 +23,7 @@ std::string text(const control::ServiceEdit& edit) {
   if (edit.has_sticky_seconds()) out += fmt::format(" sticky={}", edit.sticky_seconds());
   if (edit.has_sticky_prefix_length())
     out += fmt::format(" prefix={}", edit.sticky_prefix_length());
+  if (edit.has_one_shot()) out += fmt::format(" one_shot={}", edit.one_shot());
   return out;
 }
 
@@ -175,9 +176,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     WrongFit, CommandLine,
-    testing::Values(Case{"-A", "! -A needs the service: -t ADDRESS:PORT"},
-                    Case{"-D", "! -D needs the service: -t ADDRESS:PORT"},
-                    Case{"-a -r 10.0.0.2", "! -a needs the service: -t ADDRESS:PORT"},
+    testing::Values(Case{"-A", "! -A needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT"},
+                    Case{"-D", "! -D needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT"},
+                    Case{"-a -r 10.0.0.2",
+                         "! -a needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT"},
                     Case{"-a -t 192.0.2.10:80", "! -a needs the server: -r ADDRESS[:PORT]"},
                     Case{"-A -t 192.0.2.10:80 -w 5", "! -w is not an option of -A"},
                     Case{"-A -t 192.0.2.10:80 -r 10.0.0.2", "! -r is not an option of -A"},
@@ -246,13 +248,29 @@ TEST(CommandLine, DigitsAndDotsAreAnAddress) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
+    Udp, CommandLine,
+    testing::Values(
+        Case{"-A -u 192.0.2.10:53 -s rr", "add service udp 192.0.2.10:53 scheduler=rr"},
+        Case{"-A -u 192.0.2.10:53 -o", "add service udp 192.0.2.10:53 one_shot=true"},
+        Case{"-E --udp-service [2001:db8::1]:53 --ops",
+             "edit service udp [2001:db8::1]:53 one_shot=true"},
+        Case{"-D -u 192.0.2.10:53", "delete service udp 192.0.2.10:53"},
+        Case{"-a -u 192.0.2.10:53 -r 10.0.0.2", "add server udp 192.0.2.10:53 -> 10.0.0.2:53"},
+        Case{"-d -u 192.0.2.10:53 -r 10.0.0.2:54",
+             "delete server udp 192.0.2.10:53 -> 10.0.0.2:54"},
+        Case{"-Lu 192.0.2.10:53", "list udp 192.0.2.10:53"},
+        Case{"-A -u 192.0.2.10",
+             "! -u 192.0.2.10: name a port; every port of an address (port 0) needs the kernel "
+             "data path, which is not built yet"},
+        Case{"-A -u 192.0.2.10:53 -t 192.0.2.10:80", "! one service, please: -t or -u"},
+        Case{"-A -t 192.0.2.10:80 -o", "! -o is for UDP services: -u ADDRESS:PORT"}));
+
+INSTANTIATE_TEST_SUITE_P(
     NotOffered, CommandLine,
     testing::Values(
-        Case{"-A -u 192.0.2.10:53", "! -u UDP services are not built yet; TCP is offered"},
         Case{"-A -f 1", "! -f needs the kernel data path, which is not built yet"},
         Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 -x 5", "! -x is not built yet"},
         Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 --l-threshold 5", "! --l-threshold is not built yet"},
-        Case{"-A -t 192.0.2.10:80 -o", "! -o is for UDP services, which are not built yet"},
         Case{"-A -t 192.0.2.10:80 -b flag-1", "! -b is not built yet"},
         Case{"-S", "! -S is not built yet"}, Case{"--save", "! --save is not built yet"},
         Case{"-R", "! -R is not built yet"}, Case{"-Z", "! -Z is not built yet"},

@@ -77,7 +77,7 @@ TEST(Program, EditWithoutLbcoreFails) {
 TEST(Program, UsageErrorIsOneLineAndAsksNobody) {
   FakeShell shell;
   EXPECT_EQ(shell.run(words("-A")), 2);
-  EXPECT_EQ(shell.err.str(), "pairadm: -A needs the service: -t ADDRESS:PORT\n");
+  EXPECT_EQ(shell.err.str(), "pairadm: -A needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT\n");
   EXPECT_EQ(shell.run(words("-A -t 192.0.2.10:80 -p 0")), 2);
   EXPECT_EQ(shell.run(words("-L -t frob:80")), 2);
   EXPECT_TRUE(shell.asked.empty());

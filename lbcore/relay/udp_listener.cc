@@ -1,0 +1,210 @@
+#include "lbcore/relay/udp_listener.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "lbcore/relay/socket.h"
+#include "lbcore/relay/udp_relay.h"
+#include "lbcore/relay/worker.h"
+
+namespace hapair::lbcore::relay {
+
+namespace {
+
+constexpr Duration kClosingTime = 1s;
+constexpr Duration kClosingStep = 20ms;
+constexpr int kDrainMost = 2048;  // batches; more than any socket's buffer holds
+
+}  // namespace
+
+UdpListener::UdpListener(UdpRelay& relay, UniqueFd fd, std::shared_ptr<const Service> service)
+    : relay_(relay),
+      service_(std::move(service)),
+      fd_(std::move(fd)),
+      watcher_(relay.worker().loop().raw()),
+      table_(relay.secret(), service_->spec.idle_timeout) {
+  watcher_.set<UdpListener, &UdpListener::on_readable>(this);
+}
+
+UdpListener::~UdpListener() {
+  while (end_oldest(nullptr)) {
+  }
+  worker().disarm(*this);
+}
+
+Worker& UdpListener::worker() const {
+  return relay_.worker();
+}
+
+IpAddress UdpListener::client_address(const FlowKey& key) const {
+  if (!is_v4()) return IpAddress::from_bytes(std::span<const uint8_t, 16>(key.address));
+  return IpAddress::from_bytes(std::span<const uint8_t, 4>(key.address.data(), 4));
+}
+
+// ---- The service
+
+void UdpListener::set_service(std::shared_ptr<const Service> service) {
+  const auto count = static_cast<uint32_t>(table_.size());
+  counters().active.fetch_sub(count, std::memory_order_relaxed);
+  service_ = std::move(service);
+  counters().active.fetch_add(count, std::memory_order_relaxed);
+  ++generation_;
+  table_.set_idle_timeout(service_->spec.idle_timeout);
+  set_timer();
+}
+
+bool UdpListener::offers(const LiveServer& server) const {
+  const auto& servers = service_->pool->servers;
+  return std::ranges::any_of(servers,
+                             [&](const Server& each) { return each.live.get() == &server; });
+}
+
+void UdpListener::close_gently() {
+  drain();
+  closing_ = true;
+  give_up_ = worker().loop().now() + kClosingTime;
+  set_timer();
+}
+
+void UdpListener::drain() {
+  for (int i = 0; i < kDrainMost && take_batch(); ++i) {
+  }
+}
+
+void UdpListener::on_due() {
+  const TimePoint now = worker().loop().now();
+  while (FlowNode* flow = table_.expired(now)) end(static_cast<UdpFlow&>(*flow));
+  if (closing_) {
+    drain();
+    end_answered();
+    over_ = table_.size() == 0 || now >= give_up_;
+  }
+  if (over_) return watcher_.stop();
+  set_timer();
+}
+
+/// From the oldest on: who waits for an answer has asked lately.
+void UdpListener::end_answered() {
+  for (FlowNode* node = table_.oldest(); node != nullptr; node = table_.oldest()) {
+    auto& flow = static_cast<UdpFlow&>(*node);
+    if (flow.awaits_answer()) return;
+    end(flow);
+  }
+}
+
+void UdpListener::set_timer() {
+  if (closing_) return worker().arm(*this, worker().loop().now() + kClosingStep);
+  if (const auto at = table_.next_expiry()) worker().arm(*this, *at);
+}
+
+// ---- Datagrams
+
+void UdpListener::on_readable(ev::io&, int) {
+  take_batch();
+}
+
+bool UdpListener::take_batch() {
+  RequestBatch& batch = relay_.requests();
+  const size_t count = batch.receive(fd_.get());
+  if (service_->spec.one_shot) {
+    for (size_t i = 0; i < count; ++i) forward_once(i);
+    return count > 0;
+  }
+  for (size_t first = 0; first < count;) {
+    // A client that sends many at once has them sent on at once.
+    size_t end = first + 1;
+    while (end < count && batch.same_client(first, end)) ++end;
+    forward(first, end - first);
+    first = end;
+  }
+  return count > 0;
+}
+
+void UdpListener::forward(size_t first, size_t count) {
+  const FlowKey key = flow_key(relay_.requests().from(first));
+  UdpFlow* flow = find(key);
+  if (flow == nullptr) {
+    flow = open(key);
+    if (flow == nullptr) return let_down(key, EMFILE);
+    counters().connections.fetch_add(1, std::memory_order_relaxed);
+  }
+  table_.touch(*flow, worker().loop().now());
+  if (!flow->forward(relay_.requests(), first, count)) let_down(key, flow->last_error());
+}
+
+void UdpListener::forward_once(size_t index) {
+  FlowKey key = flow_key(relay_.requests().from(index));
+  const IpAddress client = client_address(key);
+  const TimePoint now = worker().loop().now();
+  const PoolId pool = service_->pool->id;
+  counters().connections.fetch_add(1, std::memory_order_relaxed);
+  Tried tried;
+  int error = 0;
+  while (!tried.full()) {
+    auto choice = worker().dispatcher().choose(pool, client, tried, now);
+    if (!choice.server) break;
+    tried.add(choice.server->id);
+    key.server = choice.server->id;
+    UdpFlow* flow = find(key);
+    if (flow == nullptr) {
+      flow = open(key);
+      if (flow == nullptr) return let_down(key, EMFILE);
+      if (error = flow->use(choice.server); error != 0) {
+        choice.server->counters.failed.fetch_add(1, std::memory_order_relaxed);
+        end(*flow);
+        continue;
+      }
+    }
+    table_.touch(*flow, now);
+    if (flow->forward(relay_.requests(), index, 1)) {
+      choice.server->counters.connections.fetch_add(1, std::memory_order_relaxed);
+      if (!choice.from_session) worker().dispatcher().record(pool, client, *choice.server, now);
+      return;
+    }
+    error = flow->last_error();
+    end(*flow);
+  }
+  let_down(key, error);
+}
+
+void UdpListener::answered(UdpFlow& flow) {
+  if (flow.one_shot() && !flow.has_server()) return end(flow);
+  table_.touch(flow, worker().loop().now());
+}
+
+void UdpListener::let_down(const FlowKey& key, int error) {
+  counters().failed.fetch_add(1, std::memory_order_relaxed);
+  if (!closing_) worker().report_let_down(*service_, client_address(key), nullptr, error);
+}
+
+// ---- Flows
+
+UdpFlow* UdpListener::find(const FlowKey& key) const {
+  return static_cast<UdpFlow*>(table_.find(key));
+}
+
+UdpFlow* UdpListener::open(const FlowKey& key) {
+  if (!relay_.may_open()) return nullptr;
+  auto* flow = new UdpFlow(*this, key);
+  table_.add(*flow, worker().loop().now());
+  counters().active.fetch_add(1, std::memory_order_relaxed);
+  if (!armed()) set_timer();
+  return flow;
+}
+
+void UdpListener::end(UdpFlow& flow) {
+  flow.close();
+  table_.remove(flow);
+  counters().active.fetch_sub(1, std::memory_order_relaxed);
+  relay_.retire(std::unique_ptr<UdpFlow>(&flow));
+}
+
+bool UdpListener::end_oldest(const UdpFlow* spared) {
+  auto* oldest = static_cast<UdpFlow*>(table_.oldest());
+  if (oldest == nullptr || oldest == spared) return false;
+  end(*oldest);
+  return true;
+}
+
+}  // namespace hapair::lbcore::relay

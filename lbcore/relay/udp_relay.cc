@@ -1,0 +1,83 @@
+#include "lbcore/relay/udp_relay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lbcore/relay/worker.h"
+
+namespace hapair::lbcore::relay {
+
+UdpRelay::UdpRelay(Worker& worker, ConnectionBudget& budget)
+    : worker_(worker), budget_(budget), end_of_turn_(worker.loop().raw()) {
+  end_of_turn_.set<UdpRelay, &UdpRelay::end_turn>(this);
+}
+
+UdpRelay::~UdpRelay() {
+  end_all();
+}
+
+void UdpRelay::take(const Topology& topology, std::map<ListenKey, UniqueFd>& opened) {
+  std::map<ListenKey, std::unique_ptr<UdpListener>> kept;
+  for (const auto& service : topology.services) {
+    const ListenKey key{service->spec.protocol, service->spec.listen};
+    if (key.first != Protocol::udp) continue;
+    if (const auto is_new = opened.find(key); is_new != opened.end()) {
+      if (!buffers_) buffers_.emplace();
+      if (!end_of_turn_.is_active()) end_of_turn_.start();
+      auto listener = std::make_unique<UdpListener>(*this, std::move(is_new->second), service);
+      listener->start();
+      opened.erase(is_new);
+      kept[key] = std::move(listener);
+    } else if (const auto has = listeners_.find(key); has != listeners_.end()) {
+      has->second->set_service(service);
+      kept[key] = std::move(has->second);
+      listeners_.erase(has);
+    }
+  }
+  stop();
+  listeners_ = std::move(kept);
+}
+
+void UdpRelay::stop() {
+  for (auto& [key, listener] : listeners_) {
+    listener->close_gently();
+    closing_.push_back(std::move(listener));
+  }
+  listeners_.clear();
+}
+
+void UdpRelay::end_all() {
+  if (buffers_) buffers_->replies.flush();
+  listeners_.clear();
+  closing_.clear();
+  retired_.clear();
+}
+
+bool UdpRelay::may_open() {
+  // Another worker may be quicker to take what was given back.
+  return budget_.take_flow() || (make_room() && budget_.take_flow());
+}
+
+bool UdpRelay::make_room(const UdpFlow* spared) {
+  UdpListener* crowded = nullptr;
+  for (const auto& [key, listener] : listeners_) {
+    if (crowded == nullptr || listener->flows() > crowded->flows()) crowded = listener.get();
+  }
+  return crowded != nullptr && crowded->end_oldest(spared);
+}
+
+void UdpRelay::retire(std::unique_ptr<UdpFlow> flow) {
+  retired_.push_back(std::move(flow));
+  budget_.give_back_flow();
+}
+
+void UdpRelay::end_turn(ev::prepare&, int) {
+  ++turn_;
+  buffers_->replies.flush();
+  retired_.clear();
+  if (closing_.empty()) return;
+  std::erase_if(closing_, [](const auto& listener) { return listener->over(); });
+  if (listeners_.empty() && closing_.empty()) end_of_turn_.stop();
+}
+
+}  // namespace hapair::lbcore::relay

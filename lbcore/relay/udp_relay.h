@@ -1,0 +1,79 @@
+// The UDP side of a worker: its listeners, the buffers that they share, and the end of each turn of
+// the event loop, when collected answers leave and what is over is deleted. Lives on the worker's
+// thread.
+//
+// Flows share the budget of descriptors with connections, up to half of it. When it is spent, a new
+// flow makes room by ending the one unused for longest of the service that has most flows here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <ev++.h>
+
+#include "common/unique_fd.h"
+#include "lbcore/model/spec_diff.h"
+#include "lbcore/model/topology.h"
+#include "lbcore/relay/connection_budget.h"
+#include "lbcore/relay/udp_batch.h"
+#include "lbcore/relay/udp_listener.h"
+#include "lbcore/sticky/siphash.h"
+
+namespace hapair::lbcore::relay {
+
+class Worker;
+
+class UdpRelay {
+ public:
+  UdpRelay(Worker& worker, ConnectionBudget& budget);
+  ~UdpRelay();
+  UdpRelay(const UdpRelay&) = delete;
+  UdpRelay& operator=(const UdpRelay&) = delete;
+
+  /// Serves the UDP services of `topology`; of `opened` it takes the sockets that are new. Call
+  /// before the dispatcher knows the topology: what waits at a removed address was promised the old
+  /// pools.
+  void take(const Topology& topology, std::map<ListenKey, UniqueFd>& opened);
+  /// Every listener closes once its flows are answered.
+  void stop();
+  /// Closes all at once.
+  void end_all();
+
+  // ---- For listeners and flows
+
+  [[nodiscard]] Worker& worker() const { return worker_; }
+  [[nodiscard]] RequestBatch& requests() { return buffers_->requests; }
+  [[nodiscard]] ReplyBatch& replies() { return buffers_->replies; }
+  [[nodiscard]] const sticky::SipKey& secret() const { return secret_; }
+  /// Counts the turns of the event loop.
+  [[nodiscard]] uint32_t turn() const { return turn_; }
+  /// Takes one flow from the budget, from another flow if it must.
+  bool may_open();
+  /// Ends a flow other than `spared`; false when there is none.
+  bool make_room(const UdpFlow* spared = nullptr);
+  /// Deletes it once nothing is on the stack any more.
+  void retire(std::unique_ptr<UdpFlow> flow);
+
+ private:
+  struct Buffers {
+    RequestBatch requests;
+    ReplyBatch replies;
+  };
+
+  void end_turn(ev::prepare& watcher, int events);
+
+  Worker& worker_;
+  ConnectionBudget& budget_;
+  const sticky::SipKey secret_ = sticky::random_sip_key();
+  std::optional<Buffers> buffers_;
+  std::map<ListenKey, std::unique_ptr<UdpListener>> listeners_;
+  std::vector<std::unique_ptr<UdpListener>> closing_;
+  std::vector<std::unique_ptr<UdpFlow>> retired_;
+  uint32_t turn_ = 0;
+  ev::prepare end_of_turn_;
+};
+
+}  // namespace hapair::lbcore::relay
