@@ -22,7 +22,8 @@ void add(std::atomic<T>& counter, T amount) {
   counter.fetch_add(amount, std::memory_order_relaxed);
 }
 
-/// What send() says of this datagram or of this machine, not of the server.
+/// What is said of a datagram (one that was too long for the path may be told of late) or of this
+/// machine, not of the server.
 bool concerns_datagram(int error) {
   return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EMSGSIZE ||
          error == EINTR;
@@ -95,7 +96,7 @@ bool UdpFlow::find_server() {
     auto choice = worker.dispatcher().choose(pool, client, tried_, now);
     if (!choice.server) break;
     tried_.add(choice.server->id);
-    const int error = use(choice.server);
+    const int error = use(choice.server, choice.limit);
     if (error == 0) {
       add<uint64_t>(server_->counters.connections, 1);
       if (!choice.from_session) worker.dispatcher().record(pool, client, *server_, now);
@@ -103,25 +104,33 @@ bool UdpFlow::find_server() {
     }
     last_error_ = error;
     if (exhausted(error)) return false;
-    add<uint64_t>(choice.server->counters.failed, 1);
+    if (blames_server(error)) add<uint64_t>(choice.server->counters.failed, 1);
   }
   tried_ = Tried{};
   return false;
 }
 
-int UdpFlow::use(std::shared_ptr<LiveServer> server) {
+int UdpFlow::use(std::shared_ptr<LiveServer> server, uint32_t limit) {
   auto fd = connect_datagrams(server->address);
   if (!fd && exhausted(fd.error()) && listener_.relay().make_room(this)) {
     fd = connect_datagrams(server->address);
   }
   if (!fd) return fd.error();
+  std::atomic<uint32_t>& active = server->counters.active;
+  if (active.fetch_add(1, std::memory_order_relaxed) >= limit && limit != 0) {
+    active.fetch_sub(1, std::memory_order_relaxed);
+    return EBUSY;  // another worker was faster
+  }
   fd_ = std::move(*fd);
   server_ = std::move(server);
   generation_ = listener_.generation();
   was_up_ = server_->up.load(std::memory_order_relaxed);
-  add<uint32_t>(server_->counters.active, 1);
   watcher_.start(fd_.get(), ev::READ);
   return 0;
+}
+
+bool UdpFlow::blames_server(int error) {
+  return error != EBUSY && !exhausted(error);
 }
 
 void UdpFlow::server_failed(int error) {
@@ -149,7 +158,7 @@ void UdpFlow::on_readable(ev::io&, int) {
     const std::span<char> room = replies.room();
     const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (got < 0) {
-      emptied = errno == EAGAIN || errno == EINTR;
+      emptied = concerns_datagram(errno);
       if (!emptied) server_failed(errno);
       break;
     }

@@ -32,10 +32,13 @@ class UdpFlow final : public FlowNode {
   /// Sends datagrams of the client on, to a server that is found for them when there is none.
   /// False: none takes them.
   bool forward(RequestBatch& batch, size_t first, size_t count);
-  /// To this server from now on; 0, else the errno of what went wrong.
-  int use(std::shared_ptr<LiveServer> server);
+  /// To this server from now on; 0, else the errno of what went wrong: EBUSY when it has `limit`
+  /// connections already (0: no limit).
+  int use(std::shared_ptr<LiveServer> server, uint32_t limit);
   /// Leaves the server; nothing arrives any more.
   void close();
+  /// Whether such an error of use() counts as a failure of the server.
+  static bool blames_server(int error);
   [[nodiscard]] bool has_server() const { return server_ != nullptr; }
   [[nodiscard]] bool one_shot() const { return key().server != FlowKey::kAnyServer; }
 

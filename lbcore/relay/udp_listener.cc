@@ -56,8 +56,9 @@ void UdpListener::set_service(std::shared_ptr<const Service> service) {
 
 bool UdpListener::offers(const LiveServer& server) const {
   const auto& servers = service_->pool->servers;
-  return std::ranges::any_of(servers,
-                             [&](const Server& each) { return each.live.get() == &server; });
+  return std::ranges::any_of(servers, [&](const Server& each) {
+    return each.live.get() == &server && each.spec.admin != ServerAdmin::disabled;
+  });
 }
 
 void UdpListener::close_gently() {
@@ -150,8 +151,9 @@ void UdpListener::forward_once(size_t index) {
     if (flow == nullptr) {
       flow = open(key);
       if (flow == nullptr) return let_down(key, EMFILE);
-      if (error = flow->use(choice.server); error != 0) {
-        choice.server->counters.failed.fetch_add(1, std::memory_order_relaxed);
+      if (error = flow->use(choice.server, choice.limit); error != 0) {
+        auto& failed = choice.server->counters.failed;
+        if (UdpFlow::blames_server(error)) failed.fetch_add(1, std::memory_order_relaxed);
         end(*flow);
         continue;
       }

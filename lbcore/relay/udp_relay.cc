@@ -7,8 +7,8 @@
 
 namespace hapair::lbcore::relay {
 
-UdpRelay::UdpRelay(Worker& worker, ConnectionBudget& budget)
-    : worker_(worker), budget_(budget), end_of_turn_(worker.loop().raw()) {
+UdpRelay::UdpRelay(Worker& worker, Logger& log, ConnectionBudget& budget)
+    : worker_(worker), log_(log), budget_(budget), end_of_turn_(worker.loop().raw()) {
   end_of_turn_.set<UdpRelay, &UdpRelay::end_turn>(this);
 }
 
@@ -54,8 +54,15 @@ void UdpRelay::end_all() {
 }
 
 bool UdpRelay::may_open() {
+  if (budget_.take_flow()) return true;
+  if (crowded_lines_.allow(worker_.loop().now())) {
+    log_.environment("relay",
+                     "{} UDP flows are open, as many as the limit of descriptors allows: each new "
+                     "one ends the one that was unused for longest",
+                     budget_.flows());
+  }
   // Another worker may be quicker to take what was given back.
-  return budget_.take_flow() || (make_room() && budget_.take_flow());
+  return make_room() && budget_.take_flow();
 }
 
 bool UdpRelay::make_room(const UdpFlow* spared) {

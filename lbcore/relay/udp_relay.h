@@ -14,6 +14,8 @@
 
 #include <ev++.h>
 
+#include "common/log.h"
+#include "common/rate_limit.h"
 #include "common/unique_fd.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
@@ -28,7 +30,7 @@ class Worker;
 
 class UdpRelay {
  public:
-  UdpRelay(Worker& worker, ConnectionBudget& budget);
+  UdpRelay(Worker& worker, Logger& log, ConnectionBudget& budget);
   ~UdpRelay();
   UdpRelay(const UdpRelay&) = delete;
   UdpRelay& operator=(const UdpRelay&) = delete;
@@ -66,12 +68,14 @@ class UdpRelay {
   void end_turn(ev::prepare& watcher, int events);
 
   Worker& worker_;
+  Logger& log_;
   ConnectionBudget& budget_;
   const sticky::SipKey secret_ = sticky::random_sip_key();
   std::optional<Buffers> buffers_;
   std::map<ListenKey, std::unique_ptr<UdpListener>> listeners_;
   std::vector<std::unique_ptr<UdpListener>> closing_;
   std::vector<std::unique_ptr<UdpFlow>> retired_;
+  RateLimit crowded_lines_{1, 5s};
   uint32_t turn_ = 0;
   ev::prepare end_of_turn_;
 };

@@ -44,7 +44,7 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       dispatcher_(sessions, number),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       kernel_pipes_(budget.kernel_pipes()),
-      udp_(*this, budget),
+      udp_(*this, log, budget),
       accept_pause_(*this) {
   timer_.set<Worker, &Worker::on_timer>(this);
   thread_ = start_thread(number, loop_);

@@ -57,6 +57,7 @@ class LbcoreLab : public RootTest {
   static Endpoint vip(uint16_t port = 80) { return {IpAddress::parse("10.0.0.100").value(), port}; }
   Namespace& client() { return lab_->client; }
   Namespace& lb() { return lab_->lb; }
+  Namespace& server(size_t number) { return lab_->servers[number - 1]; }
   Process& lbcore() { return *lbcore_; }
   std::optional<Process>& origin(size_t number) { return lab_->origins[number - 1]; }
   [[nodiscard]] std::string run_dir() const { return lab_->dir / "run"; }

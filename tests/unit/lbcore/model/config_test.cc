@@ -207,14 +207,14 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"tls", "[pool p]\n[service web]\nlisten = tls 10.0.0.1:80\npool = p\n",
                 "FILE:3: [service web]: listen: tls is not offered yet: tcp and udp are"},
         Mistake{"protocol", "[pool p]\n[service web]\nlisten = sctp 10.0.0.1:80\npool = p\n",
-                "FILE:3: [service web]: listen: 'sctp 10.0.0.1:80' is not valid, valid is tcp "
-                "ADDRESS:PORT"},
+                "FILE:3: [service web]: listen: 'sctp 10.0.0.1:80' is not valid, valid are tcp "
+                "ADDRESS:PORT and udp ADDRESS:PORT"},
         Mistake{"no_protocol", "[pool p]\n[service web]\nlisten = 10.0.0.1:80\npool = p\n",
-                "FILE:3: [service web]: listen: '10.0.0.1:80' is not valid, valid is tcp "
-                "ADDRESS:PORT"},
+                "FILE:3: [service web]: listen: '10.0.0.1:80' is not valid, valid are tcp "
+                "ADDRESS:PORT and udp ADDRESS:PORT"},
         Mistake{"only_protocol", "[pool p]\n[service web]\nlisten = tcp\npool = p\n",
-                "FILE:3: [service web]: listen: 'tcp' is not valid, valid are tcp ADDRESS:PORT and udp "
-                 "ADDRESS:PORT"},
+                "FILE:3: [service web]: listen: 'tcp' is not valid, valid are tcp "
+                "ADDRESS:PORT and udp ADDRESS:PORT"},
         Mistake{"listen_port", "[pool p]\n[service web]\nlisten = tcp 10.0.0.1:0\npool = p\n",
                 "FILE:3: [service web]: listen: the port must be 1 to 65535"},
         Mistake{"listen_twice",

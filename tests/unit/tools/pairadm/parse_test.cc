@@ -189,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"-C -t 192.0.2.10:80", "! -t is not an option of -C"},
                     Case{"status -t 192.0.2.10:80", "! -t is not an option of status"},
                     Case{"keygen --json", "! --json is not an option of keygen"},
-                    Case{"-E -t 192.0.2.10:80", "! -E: nothing to change; give -s, -p or -M"},
+                    Case{"-E -t 192.0.2.10:80", "! -E: nothing to change; give -s, -p, -M or -o"},
                     Case{"-e -t 192.0.2.10:80 -r 10.0.0.2", "! -e: nothing to change; give -w"},
                     Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 -g -m",
                          "! one forwarding method, please: -g, -i or -m"},
