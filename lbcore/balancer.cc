@@ -9,6 +9,8 @@
 #include "common/process.h"
 #include "common/units.h"
 #include "lbcore/health/monitor.h"
+#include "lbcore/health/passive.h"
+#include "lbcore/health/pool_health.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/observe/access_log.h"
 #include "lbcore/observe/pages.h"
@@ -47,6 +49,7 @@ struct Balancer::Parts {
   void send_if_changed();
   void beat();
   void wait_for_first_checks();
+  void look_at_pools_soon();
 
   // Sessions and the pair
   void start_replication();
@@ -73,6 +76,8 @@ struct Balancer::Parts {
   sticky::SessionStore sessions;
   health::Monitor monitor;
   observe::AccessLog access_log;  // before the workers: they write to it to the end
+  health::PoolHealth pool_health;
+  health::Passive passive;
   relay::WorkerPool workers;
   std::unique_ptr<replicate::Replicator> replicator;
   std::string replication_trouble;
@@ -88,6 +93,7 @@ struct Balancer::Parts {
   std::function<void(const role::Serving&)> send = [](const role::Serving&) {};
   std::string last_sent;
   bool checks_settled = false;
+  bool look_at_pools_due = false;
 
   bool stopping = false;
   bool accepting = true;
@@ -109,8 +115,10 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       started(loop.now()),
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
                [this] { loop.post([this] { on_session_changes(); }); }),
-      monitor(loop, log, [](const LiveServer&) {}),
+      monitor(loop, log, [this](const LiveServer&) { look_at_pools_soon(); }),
       access_log(log, settings.workers),
+      pool_health(log),
+      passive(loop, log, [] {}),
       workers(log, sessions, settings.workers, raise_descriptor_limit(), &access_log),
       beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
@@ -144,6 +152,8 @@ Status Balancer::Parts::apply(const Spec& next) {
   sessions.configure(*topology, loop.now());
   publish(std::move(opened), *trouble);
   monitor.configure(*topology);
+  passive.configure(topology);
+  look_at_pools_soon();
   if (first) settle_ticker.emplace(loop, kSettleInterval, [this] { wait_for_first_checks(); });
   send_if_changed();
   return {};
@@ -245,9 +255,19 @@ void Balancer::Parts::beat() {
 void Balancer::Parts::wait_for_first_checks() {
   if (!monitor.settled()) return;
   checks_settled = true;
+  look_at_pools_soon();
   log.info("health", "the first checks are done");
   send_if_changed();
   loop.defer([this] { settle_ticker.reset(); });
+}
+
+/// Once for all servers that change together. Before the first checks nothing is known to be down.
+void Balancer::Parts::look_at_pools_soon() {
+  if (std::exchange(look_at_pools_due, true)) return;
+  loop.defer([this] {
+    look_at_pools_due = false;
+    if (checks_settled) pool_health.look(*topology);
+  });
 }
 
 // ---- Sessions and the pair

@@ -7,6 +7,7 @@
 #include <set>
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "common/units.h"
 
@@ -98,6 +99,15 @@ constexpr std::array kPoolKeys{
         .type = Type::text,
         .fallback = "tcp",
         .help = "none, or a kind of check and its options"},
+    Key{.name = "passive",
+        .type = Type::text,
+        .fallback = "none",
+        .help = "none, or failures N eject TIME max TIME max_share N%"},
+    Key{.name = "when_all_down",
+        .type = Type::choice,
+        .fallback = "refuse",
+        .choices = "refuse|all",
+        .help = "what clients get when no server is up: refused, or any of them"},
     Key{.name = "connect_timeout",
         .type = Type::duration,
         .least = "10ms",
@@ -151,6 +161,14 @@ bool in_file(const Section& section, std::string_view key) {
   return std::ranges::any_of(section.settings(), [&](const Section::Setting& setting) {
     return setting.key == key && setting.line != 0;
   });
+}
+
+/// A check whose file cannot be read would say nothing about any server.
+Status files_of_check(const health::CheckSpec& check) {
+  if (!check.ca_file.empty() && ::access(check.ca_file.c_str(), R_OK) != 0) {
+    return fail_system("ca " + check.ca_file);
+  }
+  return {};
 }
 
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
@@ -232,6 +250,16 @@ void Resolver::pool(const Section& section) {
   } else {
     complain(section, "check", check.error().message);
   }
+  if (const auto usable = files_of_check(pool.check); !usable) {
+    complain(section, "check", usable.error().message);
+  }
+  if (const auto passive = health::parse_passive(section.text("passive"))) {
+    pool.passive = *passive;
+  } else {
+    complain(section, "passive", passive.error().message);
+  }
+  pool.when_all_down =
+      section.text("when_all_down") == "all" ? WhenAllDown::all : WhenAllDown::refuse;
   pool.connect_timeout = section.duration("connect_timeout");
   pool.slow_start = section.duration("slow_start");
   loaded_.spec.pools.push_back(std::move(pool));

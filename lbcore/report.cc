@@ -1,5 +1,9 @@
 #include "lbcore/report.h"
 
+#include <algorithm>
+
+#include "lbcore/health/pool_health.h"
+
 namespace hapair::lbcore {
 
 namespace {
@@ -33,6 +37,10 @@ void fill(const Server& from, TimePoint now, control::Server& to) {
   to.set_check_age_ms(milliseconds_since(live.last_result_at, now));
   to.set_in_state_ms(milliseconds_since(live.in_state_since, now));
   to.set_sessions(live.sessions.load(std::memory_order_relaxed));
+  if (live.ejected.load(std::memory_order_relaxed)) {
+    to.set_ejected(live.ejected_why);
+    to.set_ejected_ms(milliseconds_since(now, std::max(now, live.ejected_until)));
+  }
   fill(live.counters, *to.mutable_counters());
 }
 
@@ -60,6 +68,7 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
   out.set_idle_timeout_ms(static_cast<uint64_t>(service.spec.idle_timeout / 1ms));
   out.set_sessions(sessions.size(pool.id));
   out.set_trouble(service.live->trouble);
+  out.set_all_down(health::all_down_text(pool));
   fill(service.live->counters, *out.mutable_counters());
   for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
   return out;

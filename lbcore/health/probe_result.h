@@ -4,10 +4,8 @@
 //   L4CON    could not connect                   L7STS    answered with another status
 //   L4TOUT   no connection in time               L7RSP    answered with something else, or hung up
 //   L6OK     TLS handshake done                  L7TOUT   connected, but no answer in time
-//   L6RSP    TLS handshake failed                PROCOK   the program exited with 0
-//   L6TOUT   no TLS handshake in time            PROCERR  the program exited otherwise, or could
-//                                                         not be started
-//                                                PROCTOUT the program took too long
+//   L6RSP    TLS handshake failed
+//   L6TOUT   no TLS handshake in time
 //   SOCKERR  this machine had no descriptor, port, memory, source address or permission for the
 //            probe: says nothing about the server
 #pragma once
@@ -31,9 +29,6 @@ enum class ProbeCode : uint8_t {
   l7sts,
   l7rsp,
   l7tout,
-  procok,
-  procerr,
-  proctout,
   sockerr
 };
 

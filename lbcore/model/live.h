@@ -38,7 +38,8 @@ struct LiveServer {
         token(server_token(server_address)),
         pool(std::move(pool_name)),
         address(server_address),
-        up(false, std::move(pulse)) {}
+        up(false, pulse),
+        ejected(false, std::move(pulse)) {}
 
   /// Up or down from now on; its slow start begins when it comes up.
   void set_up(bool is_up, TimePoint now) {
@@ -53,6 +54,10 @@ struct LiveServer {
   const Endpoint address;
   PulsedFlag up;                  // servers start down: the first check decides
   std::atomic<bool> full{false};  // reached max_connections, and is not below min_connections yet
+  // Passive ejection: what connections met, and whether it stands aside for it.
+  PulsedFlag ejected;
+  std::atomic<uint32_t> failures{0};  // in a row
+  std::atomic<int> last_failure{0};   // errno
   Counters counters;
   std::atomic<uint32_t> sessions{0};
   observe::LatencySlot latency;
@@ -63,6 +68,22 @@ struct LiveServer {
   std::string last_result;  // "L7OK 200 in 0.8ms"
   TimePoint last_result_at{};
   TimePoint in_state_since{};
+  std::string ejected_why;  // "PASSIVE 5 failures in a row, last: Connection refused"
+  TimePoint ejected_until{};
+
+  /// Up, and not ejected.
+  [[nodiscard]] bool available() const {
+    return up.load(std::memory_order_relaxed) && !ejected.load(std::memory_order_relaxed);
+  }
+  /// A connection to it failed before it had answered anything.
+  void count_failure(int error) {
+    last_failure.store(error, std::memory_order_relaxed);
+    failures.fetch_add(1, std::memory_order_relaxed);
+  }
+  /// It answered. Most often there is nothing to take back, and nothing is written.
+  void count_success() {
+    if (failures.load(std::memory_order_relaxed) != 0) failures.store(0, std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<TimePoint> up_since_{};

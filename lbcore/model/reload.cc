@@ -57,14 +57,17 @@ std::vector<ServerSpec> merge_servers(const PoolSpec& loaded, const PoolSpec& fi
 }
 
 PoolSpec merge_pool(const PoolSpec& loaded, const PoolSpec& file, const PoolSpec& running) {
-  return {.name = file.name,
-          .scheduler = merge_value(loaded.scheduler, file.scheduler, running.scheduler),
-          .sticky = merge_value(loaded.sticky, file.sticky, running.sticky),
-          .check = merge_value(loaded.check, file.check, running.check),
-          .connect_timeout =
-              merge_value(loaded.connect_timeout, file.connect_timeout, running.connect_timeout),
-          .slow_start = merge_value(loaded.slow_start, file.slow_start, running.slow_start),
-          .servers = merge_servers(loaded, file, running)};
+  return {
+      .name = file.name,
+      .scheduler = merge_value(loaded.scheduler, file.scheduler, running.scheduler),
+      .sticky = merge_value(loaded.sticky, file.sticky, running.sticky),
+      .check = merge_value(loaded.check, file.check, running.check),
+      .passive = merge_value(loaded.passive, file.passive, running.passive),
+      .when_all_down = merge_value(loaded.when_all_down, file.when_all_down, running.when_all_down),
+      .connect_timeout =
+          merge_value(loaded.connect_timeout, file.connect_timeout, running.connect_timeout),
+      .slow_start = merge_value(loaded.slow_start, file.slow_start, running.slow_start),
+      .servers = merge_servers(loaded, file, running)};
 }
 
 ServiceSpec merge_service(const ServiceSpec& loaded, const ServiceSpec& file,

@@ -74,6 +74,10 @@ std::string_view name(Protocol protocol) {
   return protocol == Protocol::tcp ? "tcp" : "udp";
 }
 
+std::string_view name(WhenAllDown policy) {
+  return policy == WhenAllDown::all ? "all" : "refuse";
+}
+
 std::string_view name(ServerAdmin admin) {
   switch (admin) {
     case ServerAdmin::enabled:

@@ -13,6 +13,7 @@
 #include "common/result.h"
 #include "lbcore/balance/algorithm.h"
 #include "lbcore/health/check_spec.h"
+#include "lbcore/health/passive_spec.h"
 
 namespace hapair::lbcore {
 
@@ -53,11 +54,20 @@ struct StickySpec {
   friend bool operator==(const StickySpec&, const StickySpec&) = default;
 };
 
+/// What becomes of clients when no server of a pool is up.
+enum class WhenAllDown : uint8_t {
+  refuse,  // they are refused at once
+  all      // every server is used as if it were up: the checks may be wrong
+};
+std::string_view name(WhenAllDown policy);  // "refuse", "all"
+
 struct PoolSpec {
   std::string name;
   balance::Algorithm scheduler = balance::Algorithm::wlc;
   StickySpec sticky = {};
   health::CheckSpec check = {};
+  health::PassiveSpec passive = {};
+  WhenAllDown when_all_down = WhenAllDown::refuse;
   Duration connect_timeout = 3s;
   Duration slow_start{0};  // a server that comes up has its whole weight only after it
   std::vector<ServerSpec> servers = {};  // in file order; rr follows it

@@ -77,6 +77,13 @@ void Writer::pool(const PoolSpec& before, const PoolSpec& after) {
     line("pool {}: sticky {} -> {}", pool, to_string(before.sticky), to_string(after.sticky));
   }
   if (before.check != after.check) line("pool {}: check changed", pool);
+  if (before.passive != after.passive) {
+    line("pool {}: passive {} -> {}", pool, to_string(before.passive), to_string(after.passive));
+  }
+  if (before.when_all_down != after.when_all_down) {
+    line("pool {}: when_all_down {} -> {}", pool, name(before.when_all_down),
+         name(after.when_all_down));
+  }
   if (before.connect_timeout != after.connect_timeout) {
     line("pool {}: connect_timeout {} -> {}", pool, format_duration(before.connect_timeout),
          format_duration(after.connect_timeout));

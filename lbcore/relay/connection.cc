@@ -136,6 +136,7 @@ void Connection::on_connect_result() {
 std::shared_ptr<LiveServer> Connection::server_failed(int error) {
   last_error_ = error;
   add<uint64_t>(server_live_->counters.failed, 1);
+  server_live_->count_failure(error);
   return leave_server();
 }
 
@@ -220,6 +221,7 @@ void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
       server_live_->latency.get().first_byte.add(first_byte_us);
       server_live_->first_byte_time.sample(std::chrono::microseconds(first_byte_us),
                                            worker_.loop().now());
+      server_live_->count_success();
     }
     add<uint64_t>(service.bytes_out, moved.bytes);
     add<uint64_t>(server.bytes_out, moved.bytes);
@@ -242,7 +244,10 @@ void Connection::settle() {
   } else {
     if (up_.state() == State::ended) up_.finish(server_.fd.get());
     if (down_.state() == State::ended) down_.finish(client_.fd.get());
-    if (up_.state() == State::finished && down_.state() == State::finished) return over();
+    if (up_.state() == State::finished && down_.state() == State::finished) {
+      server_live_->count_success();
+      return over();
+    }
   }
   watch_as_needed();
 }
@@ -311,6 +316,7 @@ observe::During Connection::during() const {
 
 void Connection::end_by_reset(Side& dead, Side& other) {
   trace_.ended(&dead == &client_ ? EndedBy::client : EndedBy::server, during());
+  if (&dead == &server_ && trace_.bytes_out() == 0) server_live_->count_failure(last_error_);
   watch(dead, 0);
   watch(other, 0);
   close_with_reset(std::move(dead.fd));

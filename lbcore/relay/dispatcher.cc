@@ -39,7 +39,7 @@ Dispatcher::Choice Dispatcher::choose(PoolId pool_id, const IpAddress& client, c
     if (const auto id = sessions_.use(pool_id, client, now)) {
       const Server* server = find(*pool, *id);
       if (server != nullptr && server->spec.admin != ServerAdmin::disabled &&
-          server->live->up.load(std::memory_order_relaxed) && !tried.contains(*id)) {
+          server->live->available() && !tried.contains(*id)) {
         return {.server = server->live, .from_session = true, .why = Why::chosen};
       }
     }

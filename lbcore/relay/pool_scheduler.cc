@@ -17,9 +17,15 @@ bool same_servers(const Pool& a, const Pool& b) {
   });
 }
 
-bool eligible(const Server& server) {
-  return server.spec.weight > 0 && server.spec.admin == ServerAdmin::enabled &&
-         server.live->up.load(std::memory_order_relaxed);
+/// May have new clients at all, were it up.
+bool is_wanted(const Server& server) {
+  return server.spec.weight > 0 && server.spec.admin == ServerAdmin::enabled;
+}
+
+bool none_available(const Pool& pool) {
+  return std::ranges::none_of(pool.servers, [](const Server& server) {
+    return is_wanted(server) && server.live->available();
+  });
 }
 
 /// Full from max_connections on until fewer than min_connections are open, for all workers alike.
@@ -83,6 +89,7 @@ void PoolScheduler::look_again(TimePoint now) {
   seen_ = pool_->pulse->beats();
   next_step_ = TimePoint::max();
   full_.clear();
+  whoever_ = pool_->spec.when_all_down == WhenAllDown::all && none_available(*pool_);
   for (Tier& tier : tiers_) look_again(tier, now);
 }
 
@@ -93,8 +100,9 @@ void PoolScheduler::look_again(Tier& tier, TimePoint now) {
     balance::Candidate& candidate = tier.candidates[i];
     candidate.ramp = ramp(*server.live, now);
     const bool full = is_full(server);  // asked in any case: a limit may have been lifted
-    candidate.usable = eligible(server) && !full;
-    if (eligible(server) && full) full_.push_back(&server);
+    const bool eligible = is_wanted(server) && (whoever_ || server.live->available());
+    candidate.usable = eligible && !full;
+    if (eligible && full) full_.push_back(&server);
   }
   tier.scheduler->update(tier.candidates);
 }

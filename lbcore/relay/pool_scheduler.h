@@ -82,6 +82,7 @@ class PoolScheduler {
   std::optional<uint32_t> seen_;     // beats of the pool's pulse; nothing: the lists are not made
   TimePoint next_step_{};            // of a slow start
   std::vector<const Server*> full_;  // left out for that reason only
+  bool whoever_ = false;             // nobody is up, and the policy is to use all
   bool overflowing_ = false;         // the last pick found candidates that are all taken
 };
 

@@ -138,6 +138,8 @@ Json server_json(const control::Server& server) {
               {"in_state_ms", server.in_state_ms()},
               {"check", server.check()},
               {"check_age_ms", server.check_age_ms()},
+              {"ejected", server.ejected()},
+              {"ejected_ms", server.ejected_ms()},
               {"sessions", server.sessions()},
               {"counters", counters_json(server.counters())},
               {"state", server.admin().empty() ? "enabled" : server.admin()}};
@@ -159,6 +161,7 @@ Json service_json(const control::Service& service) {
               {"idle_timeout_ms", service.idle_timeout_ms()},
               {"runtime", service.runtime()},
               {"trouble", service.trouble()},
+              {"all_down", service.all_down()},
               {"sessions", service.sessions()},
               {"counters", counters_json(service.counters())},
               {"servers", std::move(servers)}};

@@ -75,6 +75,8 @@ std::string server_text(const control::Server& server) {
     text += fmt::format(", {}: {}, {} open", server.admin(),
                         server.admin() == "drain" ? "no new clients" : "no clients",
                         with_commas(server.counters().active()));
+  if (!server.ejected().empty())
+    text += fmt::format(", ejected for another {}: {}", age(server.ejected_ms()), server.ejected());
   if (!server.up() && server.check().empty()) text += ", no check result yet";
   if (!server.up() && !server.check().empty())
     text += fmt::format(", {} ({} ago)", server.check(), age(server.check_age_ms()));
@@ -96,8 +98,9 @@ std::string service_block(const control::Service& service) {
   if (service.runtime()) text += ", changed at run time";
   text += '\n';
   if (!service.trouble().empty()) text += fmt::format("    not listening: {}\n", service.trouble());
+  if (!service.all_down().empty()) text += fmt::format("    {}\n", service.all_down());
   for (const auto& server : service.servers())
-    if (!server.up() || taken_out(server)) text += server_text(server);
+    if (!server.up() || taken_out(server) || !server.ejected().empty()) text += server_text(server);
   return text;
 }
 
