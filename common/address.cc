@@ -46,6 +46,8 @@ IpAddress IpAddress::from_bytes(std::span<const uint8_t, 16> bytes) {
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string terminated(text);
   std::array<uint8_t, 16> bytes{};
+  // inet_pton would not see what follows a zero byte.
+  if (text.find('\0') != std::string_view::npos) return fail("a zero byte is in an address");
   if (text.find(':') == std::string_view::npos) {
     if (::inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) {
       return from_bytes(std::span<const uint8_t, 4>(bytes.data(), 4));

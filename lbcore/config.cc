@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/units.h"
+#include "lbcore/config_relay.h"
 
 namespace hapair::lbcore {
 
@@ -64,7 +65,7 @@ constexpr std::array kLbcoreKeys{
         .help = "how these lines look"},
 };
 
-constexpr std::array kServiceKeys{
+constexpr std::array kServiceOwnKeys{
     Key{.name = "listen",
         .type = Type::text,
         .fallback = std::nullopt,
@@ -84,8 +85,9 @@ constexpr std::array kServiceKeys{
         .fallback = "no",
         .help = "udp: every datagram is scheduled anew"},
 };
+constexpr auto kServiceKeys = config::join(kServiceOwnKeys, kServiceRelayTable);
 
-constexpr std::array kPoolKeys{
+constexpr std::array kPoolOwnKeys{
     Key{.name = "scheduler",
         .type = Type::choice,
         .fallback = "wlc",
@@ -121,6 +123,7 @@ constexpr std::array kPoolKeys{
         .fallback = "0",
         .help = "a server that comes up reaches its whole weight after so long"},
 };
+constexpr auto kPoolKeys = config::join(kPoolOwnKeys, kPoolRelayTable);
 
 constexpr std::array kServerKeys{
     Key{.name = "address",
@@ -262,6 +265,7 @@ void Resolver::pool(const Section& section) {
       section.text("when_all_down") == "all" ? WhenAllDown::all : WhenAllDown::refuse;
   pool.connect_timeout = section.duration("connect_timeout");
   pool.slow_start = section.duration("slow_start");
+  pool.relay = read_pool_relay(section);
   loaded_.spec.pools.push_back(std::move(pool));
 }
 
@@ -312,6 +316,7 @@ void Resolver::service(const Section& section) {
   ServiceSpec service;
   service.name = section.name();
   service.pool = section.text("pool");
+  service.relay = read_service_relay(section);
   if (loaded_.spec.find_pool(service.pool) == nullptr) {
     complain(section, "pool", fmt::format("there is no [pool {}]", service.pool));
   }

@@ -22,6 +22,16 @@ void fill(const Counters& from, control::Counters& to) {
   to.set_failed(from.failed.load(std::memory_order_relaxed));
 }
 
+/// Only what happened: a reason that never did is not there.
+void fill_refusals(const LiveService& from, control::Service& to) {
+  for (size_t reason = 0; reason < kRefusals; ++reason) {
+    const uint64_t count = from.refused[reason].load(std::memory_order_relaxed);
+    if (count > 0) (*to.mutable_refused())[std::string(kRefusalNames[reason])] = count;
+  }
+  to.set_idle_timeouts(from.idle_timeouts.load(std::memory_order_relaxed));
+  to.set_half_closed_timeouts(from.half_closed_timeouts.load(std::memory_order_relaxed));
+}
+
 void fill(const Server& from, TimePoint now, control::Server& to) {
   const LiveServer& live = *from.live;
   to.set_name(from.spec.name);
@@ -69,6 +79,7 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
   out.set_sessions(sessions.size(pool.id));
   out.set_trouble(service.live->trouble);
   out.set_all_down(health::all_down_text(pool));
+  fill_refusals(*service.live, out);
   fill(service.live->counters, *out.mutable_counters());
   for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
   return out;

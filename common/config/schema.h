@@ -3,6 +3,8 @@
 // of its type.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,6 +49,16 @@ struct Key {
   std::string_view choices = {};  // for Type::choice: "rr|wrr|lc"
   std::string_view help = {};     // one clause; the man page is checked against the table
 };
+
+/// One table from several: the keys of a section kind may be told where their parts of the program
+/// are.
+template <size_t... Sizes>
+constexpr std::array<Key, (Sizes + ...)> join(const std::array<Key, Sizes>&... tables) {
+  std::array<Key, (Sizes + ...)> out;
+  auto to = out.begin();
+  ((to = std::copy(tables.begin(), tables.end(), to)), ...);
+  return out;
+}
 
 struct Kind {
   std::string_view name;  // "vrrp"

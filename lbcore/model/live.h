@@ -3,6 +3,7 @@
 // address for a server, name for a service.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "common/clock.h"
 #include "lbcore/balance/load.h"
 #include "lbcore/model/pulse.h"
+#include "lbcore/model/refusal.h"
 #include "lbcore/model/server_token.h"
 #include "lbcore/observe/histogram.h"
 
@@ -94,6 +96,9 @@ struct LiveService {
 
   const std::string name;
   Counters counters;
+  std::array<std::atomic<uint64_t>, kRefusals> refused{};  // by Refusal
+  std::atomic<uint64_t> idle_timeouts{0};
+  std::atomic<uint64_t> half_closed_timeouts{0};
   std::string trouble;  // main thread only: why it does not listen, or empty
 };
 

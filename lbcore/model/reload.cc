@@ -67,6 +67,7 @@ PoolSpec merge_pool(const PoolSpec& loaded, const PoolSpec& file, const PoolSpec
       .connect_timeout =
           merge_value(loaded.connect_timeout, file.connect_timeout, running.connect_timeout),
       .slow_start = merge_value(loaded.slow_start, file.slow_start, running.slow_start),
+      .relay = merge(loaded.relay, file.relay, running.relay),
       .servers = merge_servers(loaded, file, running)};
 }
 
@@ -78,6 +79,7 @@ ServiceSpec merge_service(const ServiceSpec& loaded, const ServiceSpec& file,
           .pool = merge_value(loaded.pool, file.pool, running.pool),
           .idle_timeout = merge_value(loaded.idle_timeout, file.idle_timeout, running.idle_timeout),
           .one_shot = merge_value(loaded.one_shot, file.one_shot, running.one_shot),
+          .relay = merge(loaded.relay, file.relay, running.relay),
           .runtime = running.runtime};
 }
 

@@ -14,6 +14,7 @@
 #include "lbcore/balance/algorithm.h"
 #include "lbcore/health/check_spec.h"
 #include "lbcore/health/passive_spec.h"
+#include "lbcore/model/relay_spec.h"
 
 namespace hapair::lbcore {
 
@@ -70,6 +71,7 @@ struct PoolSpec {
   WhenAllDown when_all_down = WhenAllDown::refuse;
   Duration connect_timeout = 3s;
   Duration slow_start{0};  // a server that comes up has its whole weight only after it
+  PoolRelay relay = {};
   std::vector<ServerSpec> servers = {};  // in file order; rr follows it
 
   [[nodiscard]] const ServerSpec* find_server(const Endpoint& address) const;
@@ -87,7 +89,8 @@ struct ServiceSpec {
   std::string pool = {};
   Duration idle_timeout = 15min;  // without a datagram either way a flow ends
   bool one_shot = false;          // UDP: every datagram is scheduled anew
-  bool runtime = false;           // made or changed by pairadm since the file was loaded
+  ServiceRelay relay = {};
+  bool runtime = false;  // made or changed by pairadm since the file was loaded
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };

@@ -45,6 +45,9 @@ void Writer::services(const Spec& before, const Spec& after) {
     if (was->one_shot != now.one_shot) {
       line("service {}: one_shot {}", now.name, now.one_shot ? "no -> yes" : "yes -> no");
     }
+    for (const std::string& change : changes(was->relay, now.relay)) {
+      line("service {}: {}", now.name, change);
+    }
   }
   for (const ServiceSpec& was : before.services) {
     if (after.find_service(was.protocol, was.listen) == nullptr) {
@@ -91,6 +94,9 @@ void Writer::pool(const PoolSpec& before, const PoolSpec& after) {
   if (before.slow_start != after.slow_start) {
     line("pool {}: slow_start {} -> {}", pool, format_duration(before.slow_start),
          format_duration(after.slow_start));
+  }
+  for (const std::string& change : changes(before.relay, after.relay)) {
+    line("pool {}: {}", pool, change);
   }
   servers(before, after);
 }

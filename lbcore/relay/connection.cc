@@ -1,9 +1,8 @@
 #include "lbcore/relay/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "lbcore/relay/connection_aside.h"
 #include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker.h"
 
@@ -15,7 +14,6 @@ constexpr int kTakenMeanwhile = -1;  // another worker gave the server's last pl
 constexpr Duration kDescriptorRetry = 50ms;
 constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
-constexpr Duration kLookInterval = 2s;
 
 using State = RelayPipe::State;
 using observe::EndedBy;
@@ -28,12 +26,6 @@ void add(std::atomic<T>& counter, T amount) {
 template <typename T>
 void subtract(std::atomic<T>& counter, T amount) {
   counter.fetch_sub(amount, std::memory_order_relaxed);
-}
-
-bool is_dead(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
 EndedBy why_let_down(const LiveServer* failed, int error) {
@@ -67,6 +59,13 @@ Connection::Connection(Worker& worker, UniqueFd client, const Endpoint& address,
   add<uint32_t>(service_->live->counters.active, 1);
 }
 
+Connection::~Connection() = default;
+
+Connection::Aside& Connection::aside() {
+  if (!aside_) aside_ = std::make_unique<Aside>();
+  return *aside_;
+}
+
 void Connection::watch(Side& side, int events) {
   if (side.watched == events) return;
   side.watched = events;
@@ -77,6 +76,11 @@ void Connection::watch(Side& side, int events) {
 // ---- connecting
 
 void Connection::start() {
+  if (must_send_header()) return expect_header();
+  find_server();
+}
+
+void Connection::find_server() {
   give_up_ = worker_.loop().now() + service_->pool->spec.connect_timeout;
   ask_next_server();
 }
@@ -165,8 +169,8 @@ void Connection::let_down(std::shared_ptr<LiveServer> failed) {
 }
 
 void Connection::established() {
-  worker_.disarm(*this);
   phase_ = Phase::relaying;
+  last_active_ = worker_.loop().now();
   add<uint64_t>(server_live_->counters.connections, 1);
   const uint32_t connect_us = trace_.connected(EventLoop::precise_now());
   server_live_->latency.get().connect.add(connect_us);
@@ -176,13 +180,18 @@ void Connection::established() {
                                 worker_.loop().now());
   }
   // The client has often sent its request by now: pass it on before anything is armed.
-  account(up_, up_.pump(client_.fd.get(), server_.fd.get(), worker_.scratch()));
+  const std::span<char> scratch = worker_.scratch();
+  const size_t header = write_header(scratch);
+  aside_.reset();
+  account(up_, up_.pump(client_.fd.get(), server_.fd.get(), scratch, header));
   settle();
+  if (phase_ == Phase::relaying && !looks_) arm_for_silence();
 }
 
 // ---- relaying
 
 void Connection::on_client(ev::io&, int events) {
+  if (phase_ == Phase::heading) return read_header();
   on_ready(client_, up_, down_, server_, events);
 }
 
@@ -193,6 +202,7 @@ void Connection::on_server(ev::io&, int events) {
 
 void Connection::on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other,
                           int events) {
+  last_active_ = worker_.loop().now();
   if ((events & ev::WRITE) != 0 && to_side.state() == State::blocked) {
     account(to_side, to_side.flush(side.fd.get()));
   }
@@ -242,12 +252,14 @@ void Connection::settle() {
     const RelayPipe& remaining = client_failed ? up_ : down_;
     if (!moving(remaining)) return end_by_reset(dead, other);
   } else {
+    const bool ends = up_.state() == State::ended || down_.state() == State::ended;
     if (up_.state() == State::ended) up_.finish(server_.fd.get());
     if (down_.state() == State::ended) down_.finish(client_.fd.get());
     if (up_.state() == State::finished && down_.state() == State::finished) {
       server_live_->count_success();
       return over();
     }
+    if (ends) looks_ = false;  // less silence is borne now: watch_as_needed arms anew
   }
   watch_as_needed();
 }
@@ -261,27 +273,23 @@ void Connection::watch_as_needed() {
   };
   watch(client_, reading(up_) | writing(down_));
   watch(server_, reading(down_) | writing(up_));
-  // libev does not tell of the death of a socket that it does not watch.
   const bool unwatched = client_.watched == 0 || server_.watched == 0;
-  if (unwatched && !armed()) worker_.arm(*this, worker_.loop().now() + kLookInterval);
-}
-
-void Connection::look_at_unwatched() {
-  if (client_.watched == 0 && is_dead(client_.fd.get())) return end_by_reset(client_, server_);
-  if (server_.watched == 0 && is_dead(server_.fd.get())) return end_by_reset(server_, client_);
-  watch_as_needed();
+  if (unwatched && !looks_) arm_for_silence();
 }
 
 // ---- the end
 
 void Connection::on_due() {
   switch (phase_) {
+    case Phase::heading:
+      return refuse(Refusal::proxy_header_timeout, EndedBy::client_silence,
+                    "no whole PROXY header in time");
     case Phase::waiting:
       return ask_next_server();
     case Phase::connecting:
       return ask_next_server(server_failed(ETIMEDOUT));
     case Phase::relaying:
-      return look_at_unwatched();
+      return look_while_relaying();
     case Phase::lingering: {
       Side& other = client_.fd ? client_ : server_;
       if (unacknowledged_bytes(other.fd.get()) > 0 && worker_.loop().now() < give_up_) {
@@ -300,6 +308,8 @@ observe::During Connection::during() const {
     return pipe.state() != State::ended && pipe.state() != State::finished;
   };
   switch (phase_) {
+    case Phase::heading:
+      return observe::During::admission;
     case Phase::waiting:
       return observe::During::queue;
     case Phase::connecting:
@@ -328,6 +338,12 @@ void Connection::end_by_reset(Side& dead, Side& other) {
   }
   close_with_reset(std::move(other.fd));
   over();
+}
+
+void Connection::refuse(Refusal reason, EndedBy by, std::string_view what) {
+  trace_.ended(by, during());
+  worker_.refused(*service_, address_.ip, reason, what);
+  abort();
 }
 
 void Connection::abort() {

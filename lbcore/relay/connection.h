@@ -1,18 +1,22 @@
 // One client connection and its server side, from accept to the last byte (DESIGN flow b).
 //
+//   heading     the client is one that must send a PROXY header, and has not yet (whole)
 //   waiting     no descriptor for the server side: tried again shortly, within connect_timeout
 //   connecting  one server was asked; on failure or timeout the next one, within Tried::kMost
 //   relaying    two RelayPipes; each socket has one READ watcher for life, WRITE only while a pipe
-//               is blocked, and no READ while the other side cannot write
+//               is blocked, and no READ while the other side cannot write; silence ends it
 //   lingering   one side failed; the other still has bytes on their way and is reset after them
 //   over        descriptors closed, in the worker's list of things to delete
 //
 // A reset on one side becomes a reset on the other, never an orderly end: a client must be able to
-// tell a truncated answer from a whole one. Lives on one worker's thread.
+// tell a truncated answer from a whole one. Lives on one worker's thread. connection_header.cc and
+// connection_time.cc hold what concerns PROXY headers and timeouts.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include <ev++.h>
 
@@ -34,6 +38,7 @@ class Connection final : public WheelNode {
   /// Counts as a connection of `service` from here on, until over.
   Connection(Worker& worker, UniqueFd client, const Endpoint& address,
              std::shared_ptr<const Service> service);
+  ~Connection() override;
 
   /// Asks the first server. May be over when it returns.
   void start();
@@ -46,19 +51,29 @@ class Connection final : public WheelNode {
   Connection* previous = nullptr;
 
  private:
-  enum class Phase : uint8_t { waiting, connecting, relaying, lingering, over };
+  enum class Phase : uint8_t { heading, waiting, connecting, relaying, lingering, over };
   struct Side {
     explicit Side(ev::loop_ref loop) : watcher(loop) {}
     UniqueFd fd;
     int watched = 0;  // ev::READ, ev::WRITE
     ev::io watcher;
   };
+  struct Aside;  // connection_aside.h
+  Aside& aside();
 
   void on_client(ev::io& watcher, int events);
   void on_server(ev::io& watcher, int events);
   static void watch(Side& side, int events);
 
+  // heading
+  [[nodiscard]] bool must_send_header() const;
+  void expect_header();
+  void read_header();
+  /// Turns the client away; `what` it did, for the log.
+  void refuse(Refusal reason, observe::EndedBy by, std::string_view what);
+
   // connecting
+  void find_server();
   /// `failed`: the server that was asked before, for the log line should it have been the last.
   void ask_next_server(std::shared_ptr<LiveServer> failed = nullptr);
   /// 0: under way or established; kTakenMeanwhile: not asked, it has `limit` connections already
@@ -70,13 +85,19 @@ class Connection final : public WheelNode {
   void wait_for_descriptor();
   void let_down(std::shared_ptr<LiveServer> failed);
   void established();
+  /// What the server is to read first; returns its length.
+  size_t write_header(std::span<char> out);
 
   // relaying
   void on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other, int events);
   void account(const RelayPipe& pipe, const RelayPipe::Moved& moved);
   void settle();
   void watch_as_needed();
-  void look_at_unwatched();
+  void look_while_relaying();
+  /// The time from which silence counts as an end.
+  [[nodiscard]] TimePoint silent_until() const;
+  [[nodiscard]] bool half_closed() const;
+  void arm_for_silence();
 
   // the end
   void end_by_reset(Side& dead, Side& other);
@@ -88,13 +109,16 @@ class Connection final : public WheelNode {
   Worker& worker_;
   std::shared_ptr<const Service> service_;
   std::shared_ptr<LiveServer> server_live_;  // the one that is asked or serves; counted there
-  Endpoint address_;                         // of the client
-  TimePoint give_up_{};                      // of waiting, of lingering
+  std::unique_ptr<Aside> aside_;
+  Endpoint address_;         // of the client, or what its PROXY header says
+  TimePoint give_up_{};      // of waiting, of lingering
+  TimePoint last_active_{};  // while relaying
   int last_error_ = 0;
   observe::Trace trace_;
   Tried tried_;
   Phase phase_ = Phase::connecting;
   bool from_session_ = false;
+  bool looks_ = false;  // armed to look at a side that is not watched
   Side client_;
   Side server_;
   RelayPipe up_;    // client to server

@@ -16,27 +16,30 @@ constexpr size_t kShortRead = size_t{16} << 10;  // then it no longer is
 
 }  // namespace
 
-RelayPipe::Moved RelayPipe::pump(int source, int sink, std::span<char> scratch) {
+RelayPipe::Moved RelayPipe::pump(int source, int sink, std::span<char> scratch, size_t prefix) {
   if (!splice_ && full_reads_ >= kFullReads) {
     splice_ = kernel_pipes_.take();
     full_reads_ = 0;
   }
-  return splice_ ? splice(source, sink) : copy(source, sink, scratch);
+  return splice_ ? splice(source, sink) : copy(source, sink, scratch, prefix);
 }
 
-RelayPipe::Moved RelayPipe::copy(int source, int sink, std::span<char> scratch) {
+RelayPipe::Moved RelayPipe::copy(int source, int sink, std::span<char> scratch, size_t prefix) {
   Moved moved;
+  const std::span<char> room = scratch.subspan(prefix);
   ssize_t got = 0;
   do {
-    got = ::recv(source, scratch.data(), scratch.size(), 0);
+    got = ::recv(source, room.data(), room.size(), 0);
   } while (got < 0 && errno == EINTR);
-  if (got <= 0) {
+  // With a prefix there is something to write; an end behind it is read again by the next call.
+  const bool only_prefix = prefix > 0 && (got == 0 || (got < 0 && errno == EAGAIN));
+  if (got <= 0 && !only_prefix) {
     source_gave(got, moved);
     return moved;
   }
-  moved.bytes = static_cast<size_t>(got);
-  full_reads_ = moved.bytes == scratch.size() ? full_reads_ + 1 : 0;
-  const std::span<const char> bytes = scratch.first(moved.bytes);
+  moved.bytes = got > 0 ? static_cast<size_t>(got) : 0;
+  full_reads_ = moved.bytes == room.size() ? full_reads_ + 1 : 0;
+  const std::span<const char> bytes = scratch.first(prefix + moved.bytes);
   const size_t written = write(sink, bytes, moved);
   if (written < bytes.size() && state_ != State::broken) hold_back(bytes.subspan(written));
   return moved;

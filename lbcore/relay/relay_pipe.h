@@ -46,15 +46,16 @@ class RelayPipe {
   [[nodiscard]] bool source_failed() const { return state_ == State::broken && !sink_failed_; }
   [[nodiscard]] bool sink_failed() const { return state_ == State::broken && sink_failed_; }
 
-  /// One read of the source, and what can be written of it. Call when open.
-  Moved pump(int source, int sink, std::span<char> scratch);
+  /// One read of the source, and what can be written of it. Call when open. The first `prefix`
+  /// bytes of `scratch` are written before what is read.
+  Moved pump(int source, int sink, std::span<char> scratch, size_t prefix = 0);
   /// Writes what is held back. Call when blocked.
   Moved flush(int sink);
   /// Forwards the end of the source as a half-close of the sink. Call when ended.
   void finish(int sink);
 
  private:
-  Moved copy(int source, int sink, std::span<char> scratch);
+  Moved copy(int source, int sink, std::span<char> scratch, size_t prefix);
   Moved splice(int source, int sink);
   void drain_splice(int sink, Moved& moved);
   void stop_splicing();

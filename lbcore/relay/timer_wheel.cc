@@ -17,6 +17,13 @@ void TimerWheel::arm(WheelNode& node, TimePoint at) {
   occupied_[index / kWordBits] |= uint64_t{1} << (index % kWordBits);
 }
 
+TimePoint TimerWheel::coarse(TimePoint now, TimePoint at) {
+  constexpr Duration kTurn = static_cast<int64_t>(kSlots) * kTick;
+  if (at - now < kTurn) return at;
+  const int64_t steps = at.time_since_epoch() / kCoarse;
+  return TimePoint((steps + 1) * kCoarse);
+}
+
 void TimerWheel::disarm(WheelNode& node) {
   if (node.armed()) unlink(node);
 }

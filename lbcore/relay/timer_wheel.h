@@ -46,6 +46,11 @@ class TimerWheel {
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
+  /// The same time or a later one that many deadlines share, for those that lie beyond a turn of
+  /// the wheel and may be late by kCoarse: each turn visits few slots then.
+  static TimePoint coarse(TimePoint now, TimePoint at);
+  static constexpr Duration kCoarse = 128 * kTick;
+
   /// Re-arms when armed already.
   void arm(WheelNode& node, TimePoint at);
   void disarm(WheelNode& node);

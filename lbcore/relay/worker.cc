@@ -190,6 +190,14 @@ void Worker::log_access(observe::AccessRecord record) {
   if (access_ring_->push(std::move(record))) access_log_->hurry();
 }
 
+void Worker::refused(const Service& service, const IpAddress& client, Refusal reason,
+                     std::string_view what) {
+  service.live->refused[static_cast<size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  if (!refused_lines_.allow(loop_.now())) return;
+  log_.remote("relay", "service {}: refused {}: {}{}", service.spec.name, client.to_string(), what,
+              suppressed(refused_lines_));
+}
+
 void Worker::report_let_down(const Service& service, const IpAddress& client,
                              const LiveServer* last, int error) {
   if (!let_down_lines_.allow(loop_.now())) return;

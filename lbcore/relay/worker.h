@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -81,6 +82,10 @@ class Worker {
   void report_let_down(const Service& service, const IpAddress& client, const LiveServer* last,
                        int error);
 
+  /// Counts a client that is turned away, and says so (bounded).
+  void refused(const Service& service, const IpAddress& client, Refusal reason,
+               std::string_view what);
+
  private:
   class AcceptPause final : public WheelNode {
    public:
@@ -118,6 +123,7 @@ class Worker {
   bool accepting_paused_ = false;
   RateLimit let_down_lines_{5, 1s};
   RateLimit exhausted_lines_{1, 5s};
+  RateLimit refused_lines_{5, 1s};
   uint64_t asked_ = 0;  // main thread
   std::atomic<uint64_t> answered_{0};
   std::thread thread_;  // last: runs when everything above exists

@@ -91,6 +91,23 @@ TEST_F(ConfigTest, AWholeFile) {
   EXPECT_THAT(loaded->warnings, IsEmpty());
 }
 
+TEST_F(ConfigTest, HowConnectionsAreRelayed) {
+  const auto loaded = load(
+      "[pool web]\nproxy_protocol = v2\n"
+      "[service web]\nlisten = tcp 10.0.0.100:80\npool = web\n"
+      "half_closed_timeout = 0\n"
+      "proxy_from = 10.0.0.0/8, 2001:db8::/32\nproxy_header_timeout = 500ms\n"
+      "[service more]\nlisten = tcp 10.0.0.100:81\npool = web\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->spec.pools[0].relay, (PoolRelay{.proxy_protocol = ProxyProtocol::v2}));
+  EXPECT_EQ(loaded->spec.services[0].relay,
+            (ServiceRelay{.proxy_from = {Prefix::parse("10.0.0.0/8").value(),
+                                         Prefix::parse("2001:db8::/32").value()},
+                          .proxy_header_timeout = 500ms,
+                          .half_closed_timeout = 0s}));
+  EXPECT_EQ(loaded->spec.services[1].relay, ServiceRelay{}) << "the defaults are the same in both";
+}
+
 TEST_F(ConfigTest, DefaultsOfAnEmptyFile) {
   const auto loaded = load("");
   ASSERT_TRUE(loaded) << loaded.error().message;
@@ -251,6 +268,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "wlc, sed, nq, random, p2c, lrt, lbw, sh, mh, fo, ovf"},
         Mistake{"connect_timeout", "[pool web]\nconnect_timeout = 1ms\n",
                 "FILE:2: [pool web]: connect_timeout: 1ms is out of range; valid: 10ms to 1m"},
+        Mistake{"proxy_protocol", "[pool web]\nproxy_protocol = v3\n",
+                "FILE:2: [pool web]: proxy_protocol: 'v3' is not known here; valid: none, v1, v2"},
         Mistake{
             "sticky", "[pool web]\nsticky = source/33x 10m\n",
             "FILE:2: [pool web]: sticky: 'source/33x': the prefix length must be 1 to 32 (IPv4) "

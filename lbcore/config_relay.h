@@ -1,0 +1,42 @@
+// The keys of [service] and [pool] that say how connections are relayed: their rows of the tables,
+// and what they become. Called by config.cc.
+#pragma once
+
+#include <array>
+
+#include "common/config/schema.h"
+#include "lbcore/model/relay_spec.h"
+
+namespace hapair::lbcore {
+
+inline constexpr std::array kServiceRelayTable{
+    config::Key{.name = "half_closed_timeout",
+                .type = config::Type::duration,
+                .least = "0",
+                .most = "31d",
+                .fallback = "2m",
+                .help = "idle_timeout once one side has said that it sends no more; 0: the same"},
+    config::Key{.name = "proxy_from",
+                .type = config::Type::prefix,
+                .list = true,
+                .help = "who must send a PROXY protocol header; from others none is read"},
+    config::Key{.name = "proxy_header_timeout",
+                .type = config::Type::duration,
+                .least = "10ms",
+                .most = "1m",
+                .fallback = "3s",
+                .help = "how long that header may take"},
+};
+
+inline constexpr std::array kPoolRelayTable{
+    config::Key{.name = "proxy_protocol",
+                .type = config::Type::choice,
+                .fallback = "none",
+                .choices = "none|v1|v2",
+                .help = "the header that tells the servers who the client is"},
+};
+
+ServiceRelay read_service_relay(const config::Section& section);
+PoolRelay read_pool_relay(const config::Section& section);
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,76 @@
+#include "lbcore/model/relay_spec.h"
+
+#include <fmt/format.h>
+
+#include "common/units.h"
+
+namespace hapair::lbcore {
+
+namespace {
+
+std::string text(Duration value) {
+  return format_duration(value);
+}
+std::string text(ProxyProtocol value) {
+  return std::string(name(value));
+}
+std::string text(const std::vector<Prefix>& list) {
+  if (list.empty()) return "nobody";
+  std::string out;
+  for (const Prefix& each : list) {
+    if (!out.empty()) out += ", ";
+    out += each.to_string();
+  }
+  return out;
+}
+
+template <typename Relay>
+Relay merge_keys(const Relay& loaded, const Relay& file, const Relay& running) {
+  Relay out;
+  for_each_key(out, [&](const auto& key) {
+    const bool changed = !(file.*key.member == loaded.*key.member);
+    out.*key.member = changed ? file.*key.member : running.*key.member;
+  });
+  return out;
+}
+
+template <typename Relay>
+std::vector<std::string> changed_keys(const Relay& before, const Relay& after) {
+  std::vector<std::string> out;
+  for_each_key(before, [&](const auto& key) {
+    if (before.*key.member == after.*key.member) return;
+    out.push_back(
+        fmt::format("{} {} -> {}", key.name, text(before.*key.member), text(after.*key.member)));
+  });
+  return out;
+}
+
+}  // namespace
+
+std::string_view name(ProxyProtocol version) {
+  switch (version) {
+    case ProxyProtocol::none:
+      return "none";
+    case ProxyProtocol::v1:
+      return "v1";
+    case ProxyProtocol::v2:
+      return "v2";
+  }
+  return "none";
+}
+
+ServiceRelay merge(const ServiceRelay& loaded, const ServiceRelay& file,
+                   const ServiceRelay& running) {
+  return merge_keys(loaded, file, running);
+}
+PoolRelay merge(const PoolRelay& loaded, const PoolRelay& file, const PoolRelay& running) {
+  return merge_keys(loaded, file, running);
+}
+std::vector<std::string> changes(const ServiceRelay& before, const ServiceRelay& after) {
+  return changed_keys(before, after);
+}
+std::vector<std::string> changes(const PoolRelay& before, const PoolRelay& after) {
+  return changed_keys(before, after);
+}
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,71 @@
+// What an operator asked for of the way connections are relayed: the keys of a [service] that
+// concern the client's side, and those of a [pool] that concern the server's. Plain values,
+// compared and merged key by key: one list of keys serves the configuration, the reload and the log
+// of changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "common/address.h"
+#include "common/clock.h"
+
+namespace hapair::lbcore {
+
+/// The header that tells a server who the client is.
+enum class ProxyProtocol : uint8_t { none, v1, v2 };
+std::string_view name(ProxyProtocol version);
+
+struct ServiceRelay {
+  std::vector<Prefix> proxy_from = {};  // these must send a PROXY header
+  Duration proxy_header_timeout = 3s;
+  Duration half_closed_timeout = 2min;  // instead of idle_timeout; as in IPVS. 0: none
+
+  friend bool operator==(const ServiceRelay&, const ServiceRelay&) = default;
+};
+
+struct PoolRelay {
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
+
+  friend bool operator==(const PoolRelay&, const PoolRelay&) = default;
+};
+
+/// A key of the configuration and the member that holds it.
+template <typename Struct, typename T>
+struct RelayKey {
+  std::string_view name;
+  T Struct::*member;
+};
+template <typename Struct, typename T>
+RelayKey(const char*, T Struct::*) -> RelayKey<Struct, T>;
+
+inline constexpr auto kServiceRelayKeys =
+    std::tuple(RelayKey{"proxy_from", &ServiceRelay::proxy_from},
+               RelayKey{"proxy_header_timeout", &ServiceRelay::proxy_header_timeout},
+               RelayKey{"half_closed_timeout", &ServiceRelay::half_closed_timeout});
+
+inline constexpr auto kPoolRelayKeys =
+    std::tuple(RelayKey{"proxy_protocol", &PoolRelay::proxy_protocol});
+
+template <typename Visit>
+void for_each_key(const ServiceRelay&, Visit visit) {
+  std::apply([&](const auto&... key) { (visit(key), ...); }, kServiceRelayKeys);
+}
+template <typename Visit>
+void for_each_key(const PoolRelay&, Visit visit) {
+  std::apply([&](const auto&... key) { (visit(key), ...); }, kPoolRelayKeys);
+}
+
+/// Key by key: the file's value when it changed there since it was loaded, else the running one.
+ServiceRelay merge(const ServiceRelay& loaded, const ServiceRelay& file,
+                   const ServiceRelay& running);
+PoolRelay merge(const PoolRelay& loaded, const PoolRelay& file, const PoolRelay& running);
+
+/// "idle_timeout 15m -> 1h", one per key that differs.
+std::vector<std::string> changes(const ServiceRelay& before, const ServiceRelay& after);
+std::vector<std::string> changes(const PoolRelay& before, const PoolRelay& after);
+
+}  // namespace hapair::lbcore
