@@ -28,6 +28,7 @@ void fill_refusals(const LiveService& from, control::Service& to) {
     const uint64_t count = from.refused[reason].load(std::memory_order_relaxed);
     if (count > 0) (*to.mutable_refused())[std::string(kRefusalNames[reason])] = count;
   }
+  to.set_queued(from.queued.load(std::memory_order_relaxed));
   to.set_idle_timeouts(from.idle_timeouts.load(std::memory_order_relaxed));
   to.set_half_closed_timeouts(from.half_closed_timeouts.load(std::memory_order_relaxed));
 }

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "lbcore/balance/load.h"
 #include "lbcore/model/pulse.h"
+#include "lbcore/limit/rate.h"
 #include "lbcore/model/refusal.h"
 #include "lbcore/model/server_token.h"
 #include "lbcore/observe/histogram.h"
@@ -97,6 +98,8 @@ struct LiveService {
   const std::string name;
   Counters counters;
   std::array<std::atomic<uint64_t>, kRefusals> refused{};  // by Refusal
+  limit::SharedRate rate;                                  // of new connections
+  std::atomic<uint32_t> queued{0};                         // clients that wait for a server now
   std::atomic<uint64_t> idle_timeouts{0};
   std::atomic<uint64_t> half_closed_timeouts{0};
   std::string trouble;  // main thread only: why it does not listen, or empty

@@ -24,11 +24,23 @@ struct ServiceRelay {
   Duration proxy_header_timeout = 3s;
   Duration half_closed_timeout = 2min;  // instead of idle_timeout; as in IPVS. 0: none
 
+  // 0: no limit. The last two concern one client address each.
+  uint32_t max_connections = 0;
+  uint32_t max_rate = 0;  // per second
+  uint32_t source_max_connections = 0;
+  uint32_t source_max_rate = 0;  // per second
+
+  [[nodiscard]] bool limits_sources() const {
+    return source_max_connections > 0 || source_max_rate > 0;
+  }
   friend bool operator==(const ServiceRelay&, const ServiceRelay&) = default;
 };
 
 struct PoolRelay {
   ProxyProtocol proxy_protocol = ProxyProtocol::none;
+  uint32_t retries = 3;     // further servers that a client is tried with
+  uint32_t queue_size = 0;  // clients that wait, per worker, while all servers are full
+  Duration queue_timeout = 10s;
 
   friend bool operator==(const PoolRelay&, const PoolRelay&) = default;
 };
@@ -45,10 +57,16 @@ RelayKey(const char*, T Struct::*) -> RelayKey<Struct, T>;
 inline constexpr auto kServiceRelayKeys =
     std::tuple(RelayKey{"proxy_from", &ServiceRelay::proxy_from},
                RelayKey{"proxy_header_timeout", &ServiceRelay::proxy_header_timeout},
-               RelayKey{"half_closed_timeout", &ServiceRelay::half_closed_timeout});
+               RelayKey{"half_closed_timeout", &ServiceRelay::half_closed_timeout},
+               RelayKey{"max_connections", &ServiceRelay::max_connections},
+               RelayKey{"max_rate", &ServiceRelay::max_rate},
+               RelayKey{"source_max_connections", &ServiceRelay::source_max_connections},
+               RelayKey{"source_max_rate", &ServiceRelay::source_max_rate});
 
-inline constexpr auto kPoolRelayKeys =
-    std::tuple(RelayKey{"proxy_protocol", &PoolRelay::proxy_protocol});
+inline constexpr auto kPoolRelayKeys = std::tuple(
+    RelayKey{"proxy_protocol", &PoolRelay::proxy_protocol},
+    RelayKey{"retries", &PoolRelay::retries}, RelayKey{"queue_size", &PoolRelay::queue_size},
+    RelayKey{"queue_timeout", &PoolRelay::queue_timeout});
 
 template <typename Visit>
 void for_each_key(const ServiceRelay&, Visit visit) {

@@ -24,6 +24,13 @@ std::shared_ptr<LiveService> Registry::service(const std::string& name) {
   return slot;
 }
 
+std::shared_ptr<limit::SourceTable> Registry::sources(const ServiceSpec& service) {
+  if (!service.relay.limits_sources()) return nullptr;
+  auto& slot = sources_[service.name];
+  if (!slot) slot = std::make_shared<limit::SourceTable>();
+  return slot;
+}
+
 PoolId Registry::pool(const std::string& name) {
   const auto [it, added] = pools_.try_emplace(name, static_cast<PoolId>(pool_names_.size()));
   if (added) pool_names_.push_back(name);
@@ -57,7 +64,8 @@ std::shared_ptr<const Topology> Registry::build(const Spec& spec) {
   }
   for (const ServiceSpec& service_spec : spec.services) {
     topology->services.push_back(std::make_shared<const Service>(
-        Service{service_spec, by_name.at(service_spec.pool), service(service_spec.name)}));
+        Service{service_spec, by_name.at(service_spec.pool), service(service_spec.name),
+                sources(service_spec)}));
   }
   return topology;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lbcore/limit/source_table.h"
 #include "lbcore/model/live.h"
 #include "lbcore/model/spec.h"
 
@@ -32,6 +33,7 @@ struct Service {
   ServiceSpec spec;
   std::shared_ptr<const Pool> pool;
   std::shared_ptr<LiveService> live;
+  std::shared_ptr<limit::SourceTable> sources;  // null: no limit concerns single clients
 };
 
 struct Topology {
@@ -45,6 +47,8 @@ class Registry {
  public:
   std::shared_ptr<LiveServer> server(const std::string& pool, const Endpoint& address);
   std::shared_ptr<LiveService> service(const std::string& name);
+  /// The clients of a service whose limits concern them; null for another one.
+  std::shared_ptr<limit::SourceTable> sources(const ServiceSpec& service);
   PoolId pool(const std::string& name);
 
   /// The server with this number, or null. Also for servers that only the peer knows (their
@@ -61,6 +65,7 @@ class Registry {
   std::map<std::pair<std::string, Endpoint>, std::shared_ptr<LiveServer>> servers_;
   std::vector<std::shared_ptr<LiveServer>> by_id_;
   std::map<std::string, std::shared_ptr<LiveService>> services_;
+  std::map<std::string, std::shared_ptr<limit::SourceTable>> sources_;  // by service
   std::map<std::string, PoolId> pools_;
   std::map<std::string, std::shared_ptr<Pulse>> pulses_;  // by pool
   std::vector<std::string> pool_names_;

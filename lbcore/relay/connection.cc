@@ -1,7 +1,10 @@
 #include "lbcore/relay/connection.h"
 
+#include <algorithm>
+
 #include <sys/socket.h>
 
+#include "lbcore/relay/admission.h"
 #include "lbcore/relay/connection_aside.h"
 #include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker.h"
@@ -55,8 +58,6 @@ Connection::Connection(Worker& worker, UniqueFd client, const Endpoint& address,
   client_.fd = std::move(client);
   client_.watcher.set<Connection, &Connection::on_client>(this);
   server_.watcher.set<Connection, &Connection::on_server>(this);
-  add<uint64_t>(service_->live->counters.connections, 1);
-  add<uint32_t>(service_->live->counters.active, 1);
 }
 
 Connection::~Connection() = default;
@@ -81,14 +82,20 @@ void Connection::start() {
 }
 
 void Connection::find_server() {
-  give_up_ = worker_.loop().now() + service_->pool->spec.connect_timeout;
+  const TimePoint now = worker_.loop().now();
+  if (const auto refusal = admit_source(*service_, address_.ip, now, source_counted_)) {
+    return refuse(*refusal, EndedBy::limit, name(*refusal));
+  }
+  give_up_ = now + service_->pool->spec.connect_timeout;
   ask_next_server();
 }
 
 void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
-  while (!tried_.full()) {
+  const size_t most = 1 + service_->pool->spec.relay.retries;
+  while (tried_.count() < std::min(most, Tried::kMost)) {
     auto choice =
         worker_.dispatcher().choose(service_->pool->id, address_.ip, tried_, worker_.loop().now());
+    if (must_wait(choice)) return wait_in_queue();
     if (!choice.server) break;
     from_session_ = choice.from_session;
     const int error = ask(choice.server, choice.limit);
@@ -110,6 +117,7 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
     return kTakenMeanwhile;
   }
   server_live_ = server;
+  leave_queue();
   server_.fd = open_server_socket(server->address.ip.family());
   if (!server_.fd) return errno;
   tried_.add(server->id);
@@ -149,6 +157,7 @@ std::shared_ptr<LiveServer> Connection::leave_server() {
   server_.fd.reset();
   worker_.disarm(*this);
   subtract<uint32_t>(server_live_->counters.active, 1);
+  worker_.place_is_free();
   return std::exchange(server_live_, nullptr);
 }
 
@@ -284,6 +293,8 @@ void Connection::on_due() {
     case Phase::heading:
       return refuse(Refusal::proxy_header_timeout, EndedBy::client_silence,
                     "no whole PROXY header in time");
+    case Phase::queued:
+      return look_while_queued();
     case Phase::waiting:
       return ask_next_server();
     case Phase::connecting:
@@ -310,6 +321,7 @@ observe::During Connection::during() const {
   switch (phase_) {
     case Phase::heading:
       return observe::During::admission;
+    case Phase::queued:
     case Phase::waiting:
       return observe::During::queue;
     case Phase::connecting:
@@ -377,8 +389,11 @@ void Connection::over(std::shared_ptr<LiveServer> failed) {
   client_.fd.reset();
   server_.fd.reset();
   worker_.disarm(*this);
+  leave_queue();
   if (server_live_) subtract<uint32_t>(server_live_->counters.active, 1);
+  worker_.place_is_free();
   server_live_.reset();
+  if (source_counted_) service_->sources->give_back(address_.ip);
   subtract<uint32_t>(service_->live->counters.active, 1);
   worker_.retire(*this);
 }

@@ -1,6 +1,7 @@
 // One client connection and its server side, from accept to the last byte (DESIGN flow b).
 //
 //   heading     the client is one that must send a PROXY header, and has not yet (whole)
+//   queued      all servers that could be asked are full (connection_queue.cc)
 //   waiting     no descriptor for the server side: tried again shortly, within connect_timeout
 //   connecting  one server was asked; on failure or timeout the next one, within Tried::kMost
 //   relaying    two RelayPipes; each socket has one READ watcher for life, WRITE only while a pipe
@@ -35,7 +36,7 @@ class Worker;
 
 class Connection final : public WheelNode {
  public:
-  /// Counts as a connection of `service` from here on, until over.
+  /// Counts as a connection of `service` (admit() has counted it) until over.
   Connection(Worker& worker, UniqueFd client, const Endpoint& address,
              std::shared_ptr<const Service> service);
   ~Connection() override;
@@ -45,13 +46,15 @@ class Connection final : public WheelNode {
   /// Resets both sides: the process ends.
   void abort();
   void on_due() override;
+  /// It is the first in the queue. False: no server has room yet, and it stays.
+  bool take_turn();
 
   // The worker's list of open connections.
   Connection* next = nullptr;
   Connection* previous = nullptr;
 
  private:
-  enum class Phase : uint8_t { heading, waiting, connecting, relaying, lingering, over };
+  enum class Phase : uint8_t { heading, queued, waiting, connecting, relaying, lingering, over };
   struct Side {
     explicit Side(ev::loop_ref loop) : watcher(loop) {}
     UniqueFd fd;
@@ -65,12 +68,19 @@ class Connection final : public WheelNode {
   void on_server(ev::io& watcher, int events);
   static void watch(Side& side, int events);
 
-  // heading
+  // heading, and before a server is looked for
   [[nodiscard]] bool must_send_header() const;
   void expect_header();
   void read_header();
   /// Turns the client away; `what` it did, for the log.
   void refuse(Refusal reason, observe::EndedBy by, std::string_view what);
+
+  // queued
+  [[nodiscard]] bool must_wait(const Dispatcher::Choice& choice) const;
+  void wait_in_queue();
+  void arm_for_waiting();
+  void look_while_queued();
+  void leave_queue();
 
   // connecting
   void find_server();
@@ -118,6 +128,7 @@ class Connection final : public WheelNode {
   Tried tried_;
   Phase phase_ = Phase::connecting;
   bool from_session_ = false;
+  bool source_counted_ = false;
   bool looks_ = false;  // armed to look at a side that is not watched
   Side client_;
   Side server_;

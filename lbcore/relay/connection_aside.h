@@ -7,12 +7,15 @@
 
 #include "common/address.h"
 #include "lbcore/relay/connection.h"
+#include "lbcore/relay/wait_queue.h"
 
 namespace hapair::lbcore::relay {
 
 struct Connection::Aside {
-  std::string header;                   // pieces of the client's PROXY header
-  std::optional<Endpoint> destination;  // what a PROXY header said the client connected to
+  std::string header;                     // pieces of the client's PROXY header
+  std::optional<Endpoint> destination;    // what a PROXY header said the client connected to
+  std::optional<WaitQueue::Place> place;  // while it is queued
+  TimePoint wait_until{};
 };
 
 }  // namespace hapair::lbcore::relay

@@ -27,11 +27,10 @@ namespace hapair::lbcore::relay {
 /// The servers that one connection has tried already.
 class Tried {
  public:
-  static constexpr size_t kMost = 4;  // then the client is let down
+  static constexpr size_t kMost = 8;  // [pool] retries is below
 
   [[nodiscard]] bool none() const { return count_ == 0; }
   [[nodiscard]] uint8_t count() const { return count_; }
-  [[nodiscard]] bool full() const { return count_ == kMost; }
   [[nodiscard]] bool contains(ServerId id) const;
   void add(ServerId id) { ids_[count_++] = id; }
 

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include <pthread.h>
+
+#include "lbcore/relay/admission.h"
+#include "lbcore/relay/socket.h"
 
 namespace hapair::lbcore::relay {
 
 namespace {
 
 constexpr Duration kAcceptPause = 100ms;
+constexpr Duration kQueueLook = 20ms;
 constexpr double kLeastTimerSeconds = 0.001;
 
 std::string suppressed(RateLimit& limit) {
@@ -45,7 +50,8 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       kernel_pipes_(budget.kernel_pipes()),
       udp_(*this, log, budget),
-      accept_pause_(*this) {
+      accept_pause_(*this),
+      queue_look_(*this) {
   timer_.set<Worker, &Worker::on_timer>(this);
   thread_ = start_thread(number, loop_);
 }
@@ -57,6 +63,7 @@ Worker::~Worker() {
   while (open_ != nullptr) open_->abort();
   udp_.end_all();
   wheel_.disarm(accept_pause_);
+  wheel_.disarm(queue_look_);
 }
 
 // ---- Main thread
@@ -146,6 +153,12 @@ bool Worker::may_accept() {
 
 void Worker::accepted(UniqueFd client, const Endpoint& address,
                       std::shared_ptr<const Service> service) {
+  if (const auto refusal = admit(*service, loop_.now())) {
+    refused(*service, address.ip, *refusal, name(*refusal));
+    close_with_reset(std::move(client));
+    budget_.give_back();
+    return;
+  }
   auto* connection = new Connection(*this, std::move(client), address, std::move(service));
   connection->next = open_;
   if (open_ != nullptr) open_->previous = connection;
@@ -188,6 +201,29 @@ void Worker::sweep() {
 
 void Worker::log_access(observe::AccessRecord record) {
   if (access_ring_->push(std::move(record))) access_log_->hurry();
+}
+
+void Worker::serve_queue_soon() {
+  if (std::exchange(serves_queue_soon_, true)) return;
+  loop_.defer([this] {
+    serves_queue_soon_ = false;
+    serve_queue();
+  });
+}
+
+void Worker::serve_queue_later() {
+  if (!queue_look_.armed()) arm(queue_look_, loop_.now() + kQueueLook);
+}
+
+void Worker::serve_queue() {
+  for (const PoolId* next = queue_.next(0); next != nullptr;) {
+    const PoolId pool = *next;
+    for (Connection* first = queue_.first(pool); first != nullptr && first->take_turn();) {
+      first = queue_.first(pool);
+    }
+    next = queue_.next(pool + 1);
+  }
+  if (!queue_.empty()) serve_queue_later();
 }
 
 void Worker::refused(const Service& service, const IpAddress& client, Refusal reason,

@@ -29,6 +29,7 @@
 #include "lbcore/relay/listener.h"
 #include "lbcore/relay/timer_wheel.h"
 #include "lbcore/relay/udp_relay.h"
+#include "lbcore/relay/wait_queue.h"
 #include "lbcore/sticky/session_store.h"
 
 namespace hapair::lbcore::relay {
@@ -82,11 +83,27 @@ class Worker {
   void report_let_down(const Service& service, const IpAddress& client, const LiveServer* last,
                        int error);
 
+  WaitQueue& queue() { return queue_; }
+  /// A server has one connection less: the queue is served at the end of this turn of the loop.
+  void place_is_free() {
+    if (!queue_.empty()) serve_queue_soon();
+  }
+  /// Looks for places that others free, as long as somebody waits.
+  void serve_queue_later();
+
   /// Counts a client that is turned away, and says so (bounded).
   void refused(const Service& service, const IpAddress& client, Refusal reason,
                std::string_view what);
 
  private:
+  class QueueLook final : public WheelNode {
+   public:
+    explicit QueueLook(Worker& worker) : worker_(worker) {}
+    void on_due() override { worker_.serve_queue(); }
+
+   private:
+    Worker& worker_;
+  };
   class AcceptPause final : public WheelNode {
    public:
     explicit AcceptPause(Worker& worker) : worker_(worker) {}
@@ -102,6 +119,8 @@ class Worker {
   void on_timer(ev::timer& timer, int events);
   void set_timer();
   void sweep();
+  void serve_queue_soon();
+  void serve_queue();
 
   Logger& log_;
   ConnectionBudget& budget_;
@@ -120,6 +139,9 @@ class Worker {
   std::vector<std::unique_ptr<Connection>> retired_;
   UdpRelay udp_;
   AcceptPause accept_pause_;
+  WaitQueue queue_;
+  QueueLook queue_look_;
+  bool serves_queue_soon_ = false;
   bool accepting_paused_ = false;
   RateLimit let_down_lines_{5, 1s};
   RateLimit exhausted_lines_{1, 5s};

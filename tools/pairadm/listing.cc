@@ -1,7 +1,10 @@
 #include "tools/pairadm/listing.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <set>
+#include <string>
 #include <string_view>
 #include <tuple>
 
@@ -164,7 +167,12 @@ Json service_json(const control::Service& service) {
               {"all_down", service.all_down()},
               {"sessions", service.sessions()},
               {"counters", counters_json(service.counters())},
-              {"servers", std::move(servers)}};
+              {"servers", std::move(servers)},
+              {"refused",
+               std::map<std::string, uint64_t>(service.refused().begin(), service.refused().end())},
+              {"idle_timeouts", service.idle_timeouts()},
+              {"half_closed_timeouts", service.half_closed_timeouts()},
+              {"queued", service.queued()}};
 }
 
 std::string listing_json(const control::Listing& listing) {

@@ -93,18 +93,24 @@ TEST_F(ConfigTest, AWholeFile) {
 
 TEST_F(ConfigTest, HowConnectionsAreRelayed) {
   const auto loaded = load(
-      "[pool web]\nproxy_protocol = v2\n"
+      "[pool web]\nproxy_protocol = v2\nretries = 0\n"
       "[service web]\nlisten = tcp 10.0.0.100:80\npool = web\n"
       "half_closed_timeout = 0\n"
       "proxy_from = 10.0.0.0/8, 2001:db8::/32\nproxy_header_timeout = 500ms\n"
+      "max_connections = 1\nmax_rate = 2\nsource_max_connections = 3\nsource_max_rate = 4\n"
       "[service more]\nlisten = tcp 10.0.0.100:81\npool = web\n");
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_EQ(loaded->spec.pools[0].relay, (PoolRelay{.proxy_protocol = ProxyProtocol::v2}));
+  EXPECT_EQ(loaded->spec.pools[0].relay,
+            (PoolRelay{.proxy_protocol = ProxyProtocol::v2, .retries = 0}));
   EXPECT_EQ(loaded->spec.services[0].relay,
             (ServiceRelay{.proxy_from = {Prefix::parse("10.0.0.0/8").value(),
                                          Prefix::parse("2001:db8::/32").value()},
                           .proxy_header_timeout = 500ms,
-                          .half_closed_timeout = 0s}));
+                          .half_closed_timeout = 0s,
+                          .max_connections = 1,
+                          .max_rate = 2,
+                          .source_max_connections = 3,
+                          .source_max_rate = 4}));
   EXPECT_EQ(loaded->spec.services[1].relay, ServiceRelay{}) << "the defaults are the same in both";
 }
 

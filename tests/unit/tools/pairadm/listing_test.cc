@@ -177,6 +177,9 @@ TEST(Listing, Json) {
   server->set_up(true);
   server->set_check("L7OK 200 in \"0.8\"ms");
   server->set_check_age_ms(800);
+  (*service->mutable_refused())["max_rate"] = 5;
+  service->set_idle_timeouts(3);
+  service->set_half_closed_timeouts(2);
   EXPECT_EQ(listing_json(listing), R"({
   "version": "0.1.0",
   "services": [
@@ -220,7 +223,13 @@ TEST(Listing, Json) {
           },
           "state": "enabled"
         }
-      ]
+      ],
+      "refused": {
+        "max_rate": 5
+      },
+      "idle_timeouts": 3,
+      "half_closed_timeouts": 2,
+      "queued": 0
     }
   ]
 }
