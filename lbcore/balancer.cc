@@ -54,6 +54,8 @@ struct Balancer::Parts {
   // Sessions and the pair
   void start_replication();
   void on_session_changes();
+  void note_gone_servers(const Topology& before);
+  void forget_gone_servers();
   [[nodiscard]] bool active() const;
   [[nodiscard]] bool owns_sessions() const;
   void set_roles(std::vector<role::Router> next, bool connected);
@@ -85,6 +87,15 @@ struct Balancer::Parts {
   Spec spec;
   std::shared_ptr<const Topology> topology;  // null before the first apply
 
+  /// Servers that were taken out of their pools, whose sessions are on their way out. The owner's
+  /// business alone, like expiry: the other node hears of it.
+  struct Gone {
+    PoolId pool = 0;
+    ServerId server = 0;
+    size_t cursor = 0;
+  };
+  std::vector<Gone> gone;
+
   std::vector<role::Router> routers;
   TimePoint routers_told{};  // what they say of durations was true then
   bool vrrpd_connected = false;
@@ -103,6 +114,7 @@ struct Balancer::Parts {
   Ticker beat_ticker;
   Ticker trouble_ticker;
   Ticker expire_ticker;
+  Ticker rate_ticker;
   std::optional<Ticker> settle_ticker;
   std::optional<Ticker> drain_ticker;
   observe::StatusListener status_listener;
@@ -124,8 +136,14 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
       expire_ticker(loop, kExpireInterval,
                     [this] {
-                      if (owns_sessions()) sessions.expire(loop.now());
+                      if (!owns_sessions()) return;
+                      sessions.expire(loop.now());
+                      forget_gone_servers();
                     }),
+      rate_ticker(loop, RateMeter::kInterval,
+                  [this] {
+                    if (topology) sample_rates(*topology, loop.now());
+                  }),
       status_listener(loop, log, [source = status_source()](std::string_view path) {
         return observe::page(source, path);
       }) {
@@ -148,7 +166,8 @@ Status Balancer::Parts::apply(const Spec& next) {
     for (const std::string& line : diff(spec, next).lines) log.info("change", "{}", line);
   }
   spec = next;
-  topology = registry.build(spec);
+  const auto before = std::exchange(topology, registry.build(spec));
+  if (before) note_gone_servers(*before);
   sessions.configure(*topology, loop.now());
   publish(std::move(opened), *trouble);
   monitor.configure(*topology);
@@ -292,6 +311,36 @@ void Balancer::Parts::on_session_changes() {
     replicator->flush();
   } else {
     sessions.take_changes();  // nobody wants them
+  }
+}
+
+void Balancer::Parts::note_gone_servers(const Topology& before) {
+  const auto is_there = [&](PoolId pool, ServerId server) {
+    return std::ranges::any_of(topology->pools, [&](const auto& each) {
+      return each->id == pool && std::ranges::any_of(each->servers, [&](const Server& its) {
+               return its.live->id == server;
+             });
+    });
+  };
+  std::erase_if(gone, [&](const Gone& each) { return is_there(each.pool, each.server); });
+  if (!owns_sessions()) return;
+  for (const auto& pool : before.pools) {
+    for (const Server& server : pool->servers) {
+      const ServerId id = server.live->id;
+      if (server.live->sessions.load(std::memory_order_relaxed) > 0 && !is_there(pool->id, id))
+        gone.push_back({.pool = pool->id, .server = id, .cursor = 0});
+    }
+  }
+}
+
+void Balancer::Parts::forget_gone_servers() {
+  if (gone.empty()) return;
+  Gone& first = gone.back();
+  const auto next = sessions.forget_server(first.pool, first.server, loop.now(), first.cursor);
+  if (next) {
+    first.cursor = *next;
+  } else {
+    gone.pop_back();
   }
 }
 
@@ -482,9 +531,28 @@ control::Listing Balancer::listing() const {
   out.set_version(HAPAIR_VERSION);
   if (!parts_->topology) return out;
   for (const auto& service : parts_->topology->services) {
-    *out.add_services() = describe(*service, parts_->sessions, parts_->loop.now());
+    *out.add_services() = describe_with_figures(*service, parts_->sessions, parts_->loop.now());
   }
   return out;
+}
+
+bool Balancer::zero_counters(const ListenKey* only) {
+  return parts_->topology && lbcore::zero_counters(*parts_->topology, only);
+}
+
+tl::expected<control::Explanation, ExplainError> Balancer::explain(
+    const control::ExplainRequest& request) const {
+  if (!parts_->topology) return tl::unexpected(ExplainError{control::FAILED, "not ready yet"});
+  return lbcore::explain(*parts_->topology, parts_->sessions, request, parts_->loop.now());
+}
+
+bool Balancer::list_connections(std::optional<ListenKey> only,
+                                std::function<bool(control::ConnectionPage page)> on_page) {
+  return parts_->workers.list_connections(
+      parts_->loop, [only = std::move(only), on_page = std::move(on_page)](
+                        const std::vector<relay::ConnectionInfo>& some, bool last) {
+        return on_page(connection_page(some, only ? &*only : nullptr, last));
+      });
 }
 
 void Balancer::shut_down(Duration deadline) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@
 #include "common/schema/control.pb.h"
 #include "common/schema/role.pb.h"
 #include "lbcore/config.h"
+#include "lbcore/explain.h"
 #include "lbcore/model/spec.h"
+#include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
 
 namespace hapair::lbcore {
@@ -53,6 +56,15 @@ class Balancer {
 
   [[nodiscard]] control::NodeStatus status() const;
   [[nodiscard]] control::Listing listing() const;
+  /// See zero_counters() of report.h.
+  bool zero_counters(const ListenKey* only);
+  /// See explain.h.
+  [[nodiscard]] tl::expected<control::Explanation, ExplainError> explain(
+      const control::ExplainRequest& request) const;
+  /// Every open connection, or those of one service, in pages until `on_page` returns false or has
+  /// had the last one. False: another list is under way.
+  bool list_connections(std::optional<ListenKey> only,
+                        std::function<bool(control::ConnectionPage page)> on_page);
 
   /// Tells vrrpd to move the VIPs, stops accepting once they are gone, gives open connections until
   /// `deadline`, then returns from EventLoop::run. A second call shortens the deadline.

@@ -122,6 +122,11 @@ constexpr std::array kPoolOwnKeys{
         .most = "1h",
         .fallback = "0",
         .help = "a server that comes up reaches its whole weight after so long"},
+    Key{.name = "on_down",
+        .type = Type::choice,
+        .fallback = "free",
+        .choices = "free|keep",
+        .help = "the session of a client whose server is down: moves with it, or waits"},
 };
 constexpr auto kPoolKeys = config::join(kPoolOwnKeys, kPoolRelayTable);
 
@@ -266,6 +271,7 @@ void Resolver::pool(const Section& section) {
   pool.connect_timeout = section.duration("connect_timeout");
   pool.slow_start = section.duration("slow_start");
   pool.relay = read_pool_relay(section);
+  pool.on_down = section.text("on_down") == "keep" ? OnDown::keep : OnDown::free;
   loaded_.spec.pools.push_back(std::move(pool));
 }
 

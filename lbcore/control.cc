@@ -6,6 +6,7 @@
 
 #include "common/address.h"
 #include "lbcore/model/edit.h"
+#include "lbcore/model/restore.h"
 
 namespace hapair::lbcore {
 
@@ -18,20 +19,39 @@ control::Reply refusal(control::Code code, std::string message) {
   return reply;
 }
 
+Result<ListenKey> listen_key(const control::ServiceKey& key) {
+  const auto listen = Endpoint::parse(key.listen());
+  if (!listen) return fail("service: {}", listen.error().message);
+  return ListenKey{key.protocol() == control::PROTOCOL_UDP ? Protocol::udp : Protocol::tcp,
+                   *listen};
+}
+
+std::string text_of(const ListenKey& key) {
+  return fmt::format("{} {}", key.first == Protocol::tcp ? "TCP" : "UDP", key.second.to_string());
+}
+
+control::Reply no_such_service(const ListenKey& key) {
+  return refusal(control::NOT_FOUND, "No such service: " + text_of(key));
+}
+
 }  // namespace
 
-std::string ControlApi::handle(std::string_view bytes, uid_t caller) {
+std::optional<std::string> ControlApi::handle(std::string_view bytes, uid_t caller,
+                                              const Respond& later) {
   control::Request request;
-  control::Reply reply;
+  std::optional<control::Reply> reply;
   if (bytes.size() > kMaxRequestBytes) {
     reply = refusal(control::INVALID, fmt::format("a request of {} bytes; at most {} are taken",
                                                   bytes.size(), kMaxRequestBytes));
   } else if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     reply = refusal(control::INVALID, "not a request of pairadm");
+  } else if (request.has_connections()) {
+    reply = connections(request.connections(), later);
   } else {
     reply = answer(request, caller);
   }
-  return reply.SerializeAsString();
+  if (!reply) return std::nullopt;
+  return reply->SerializeAsString();
 }
 
 control::Reply ControlApi::answer(const control::Request& request, uid_t caller) {
@@ -43,6 +63,17 @@ control::Reply ControlApi::answer(const control::Request& request, uid_t caller)
     }
     case control::Request::kList:
       return list(request.list());
+    case control::Request::kZero:
+      return zero(request.zero(), caller);
+    case control::Request::kRestoreTable:
+      return restore_table(request.restore_table(), caller);
+    case control::Request::kExplain: {
+      auto explanation = backend_.explain(request.explain());
+      if (!explanation) return refusal(explanation.error().code, explanation.error().message);
+      control::Reply reply;
+      *reply.mutable_explanation() = std::move(*explanation);
+      return reply;
+    }
     case control::Request::COMMAND_NOT_SET:
       return refusal(control::INVALID,
                      "a command that this lbcore does not know (" HAPAIR_VERSION ")");
@@ -76,17 +107,61 @@ control::Reply ControlApi::list(const control::ListRequest& request) {
   return reply;
 }
 
+std::optional<control::Reply> ControlApi::connections(const control::ConnectionsRequest& request,
+                                                      const Respond& later) {
+  std::optional<ListenKey> only;
+  if (request.has_service()) {
+    const auto key = listen_key(request.service());
+    if (!key) return refusal(control::INVALID, key.error().message);
+    if (backend_.spec().find_service(key->first, key->second) == nullptr)
+      return no_such_service(*key);
+    only = *key;
+  }
+  const bool begun = backend_.connections(only, [later](control::ConnectionPage page) {
+    control::Reply reply;
+    *reply.mutable_connections() = std::move(page);
+    return later(reply.SerializeAsString());
+  });
+  if (begun) return std::nullopt;
+  return refusal(control::REFUSED, "somebody else lists the connections now: try again");
+}
+
+control::Reply ControlApi::zero(const control::ZeroRequest& request, uid_t caller) {
+  if (!request.has_service()) {
+    backend_.zero(nullptr);
+    log_.info("control", "zero all counters by uid {}", caller);
+    return {};
+  }
+  const auto key = listen_key(request.service());
+  if (!key) return refusal(control::INVALID, key.error().message);
+  if (!backend_.zero(&*key)) return no_such_service(*key);
+  log_.info("control", "zero the counters of {} by uid {}", text_of(*key), caller);
+  return {};
+}
+
 control::Reply ControlApi::change(const control::Request& request, uid_t caller) {
   auto edited = edit(backend_.spec(), request);
   if (!edited) return refusal(edited.error().code, edited.error().message);
-  if (auto applied = backend_.apply(edited->spec); !applied) {
-    log_.environment("control", "{} by uid {}: refused: {}", edited->summary, caller,
+  return apply(*edited, caller);
+}
+
+control::Reply ControlApi::restore_table(const control::RestoreTable& request, uid_t caller) {
+  const auto edited = restore(backend_.spec(), backend_.file(), request.commands());
+  if (edited) return apply(*edited, caller);
+  control::Reply reply = refusal(edited.error().error.code, edited.error().error.message);
+  reply.set_failed_command(static_cast<uint32_t>(edited.error().command + 1));
+  return reply;
+}
+
+control::Reply ControlApi::apply(const Edited& edited, uid_t caller) {
+  if (auto applied = backend_.apply(edited.spec); !applied) {
+    log_.environment("control", "{} by uid {}: refused: {}", edited.summary, caller,
                      applied.error().message);
     return refusal(control::FAILED, applied.error().message);
   }
-  log_.info("control", "{} by uid {}", edited->summary, caller);
+  log_.info("control", "{} by uid {}", edited.summary, caller);
   control::Reply reply;
-  reply.set_message(edited->note);
+  reply.set_message(edited.note);
   return reply;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,14 +15,19 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "common/schema/control.pb.h"
+#include "lbcore/explain.h"
+#include "lbcore/model/edit.h"
 #include "lbcore/model/spec.h"
+#include "lbcore/model/spec_diff.h"
 
 namespace hapair::lbcore {
 
 class ControlApi {
  public:
-  /// No command of pairadm comes near this.
-  static constexpr size_t kMaxRequestBytes = size_t{64} << 10;
+  /// A restored table of ten thousand servers; no other command comes near this.
+  static constexpr size_t kMaxRequestBytes = size_t{1} << 20;
+
+  using OnPage = std::function<bool(control::ConnectionPage page)>;
 
   /// What is asked of the Balancer; tests bring their own.
   struct Backend {
@@ -29,30 +35,54 @@ class ControlApi {
     std::function<Status(const Spec&)> apply;
     std::function<control::NodeStatus()> status;
     std::function<control::Listing()> listing;
+    std::function<bool(const ListenKey* only)> zero;
+    /// False: another one is under way.
+    std::function<bool(std::optional<ListenKey> only, OnPage on_page)> connections;
+    std::function<tl::expected<control::Explanation, ExplainError>(const control::ExplainRequest&)>
+        explain;
+    std::function<const Spec&()> file;  // the configuration file as it was last taken
   };
 
   ControlApi(Logger& log, Backend backend) : log_(log), backend_(std::move(backend)) {}
 
-  /// Bytes of a control::Request -> bytes of a control::Reply, always. `caller` is named in the
-  /// log.
-  std::string handle(std::string_view request, uid_t caller);
+  /// Replies that come later; false: nobody reads them any more.
+  using Respond = std::function<bool(const std::string& reply)>;
+  /// Bytes of a control::Request -> bytes of a control::Reply, or nothing: then `later` gets them.
+  /// `caller` is named in the log.
+  std::optional<std::string> handle(std::string_view request, uid_t caller, const Respond& later);
 
  private:
   control::Reply answer(const control::Request& request, uid_t caller);
   control::Reply list(const control::ListRequest& request);
+  /// The refusal; nothing when pages are on their way.
+  std::optional<control::Reply> connections(const control::ConnectionsRequest& request,
+                                            const Respond& later);
+  control::Reply zero(const control::ZeroRequest& request, uid_t caller);
   control::Reply change(const control::Request& request, uid_t caller);
+  control::Reply restore_table(const control::RestoreTable& request, uid_t caller);
+  control::Reply apply(const Edited& edited, uid_t caller);
 
   Logger& log_;
   Backend backend_;
 };
 
-/// Backend of anything with Balancer's functions; `balancer` must outlive the ControlApi.
+/// Backend of anything with Balancer's functions; `balancer` must outlive the ControlApi; `file` is
+/// the configuration file's Spec.
 template <typename B>
-ControlApi::Backend backend_of(B& balancer) {
-  return {.spec = [&balancer]() -> const Spec& { return balancer.spec(); },
-          .apply = [&balancer](const Spec& spec) { return balancer.apply(spec); },
-          .status = [&balancer] { return balancer.status(); },
-          .listing = [&balancer] { return balancer.listing(); }};
+ControlApi::Backend backend_of(B& balancer, std::function<const Spec&()> file) {
+  return {
+      .spec = [&balancer]() -> const Spec& { return balancer.spec(); },
+      .apply = [&balancer](const Spec& spec) { return balancer.apply(spec); },
+      .status = [&balancer] { return balancer.status(); },
+      .listing = [&balancer] { return balancer.listing(); },
+      .zero = [&balancer](const ListenKey* only) { return balancer.zero_counters(only); },
+      .connections =
+          [&balancer](std::optional<ListenKey> only, ControlApi::OnPage on_page) {
+            return balancer.list_connections(only, std::move(on_page));
+          },
+      .explain =
+          [&balancer](const control::ExplainRequest& request) { return balancer.explain(request); },
+      .file = std::move(file)};
 }
 
 }  // namespace hapair::lbcore

@@ -24,6 +24,7 @@
 namespace hapair::lbcore {
 namespace {
 
+constexpr size_t kMostUnread = size_t{32} << 20;  // then a list of connections ends unfinished
 constexpr int kExitFailed = 1;
 constexpr int kExitBadConfig = 2;
 
@@ -122,12 +123,18 @@ class Daemon {
         loaded_(std::move(loaded)),
         log_(log),
         balancer_(loop_, log_, loaded_.settings),
-        api_(log_, backend_of(balancer_)),
+        api_(log_, backend_of(balancer_, [this]() -> const Spec& { return loaded_.spec; })),
         control_(loop_, log_, options_.run_dir + "/lbcore.sock",
                  {.on_open = {},
                   .on_message =
                       [this](ControlConnection& caller, std::string_view request) {
-                        caller.send(api_.handle(request, caller.uid()));
+                        const auto later = [this, id = caller.id()](const std::string& reply) {
+                          ControlConnection* reader = control_.find(id);
+                          return reader != nullptr && reader->queued_bytes() < kMostUnread &&
+                                 reader->send(reply);
+                        };
+                        const auto reply = api_.handle(request, caller.uid(), later);
+                        if (reply) caller.send(*reply);
                       },
                   .on_close = {}}),
         role_(loop_, log_, options_.run_dir, balancer_),

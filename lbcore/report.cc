@@ -8,10 +8,12 @@ namespace hapair::lbcore {
 
 namespace {
 
+uint64_t milliseconds(Duration duration) {
+  return static_cast<uint64_t>(std::max<int64_t>(duration / 1ms, 0));
+}
+
 uint64_t milliseconds_since(TimePoint then, TimePoint now) {
-  if (then == TimePoint{}) return 0;
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now - then).count());
+  return then == TimePoint{} ? 0 : milliseconds(now - then);
 }
 
 void fill(const Counters& from, control::Counters& to) {
@@ -20,6 +22,26 @@ void fill(const Counters& from, control::Counters& to) {
   to.set_bytes_in(from.bytes_in.load(std::memory_order_relaxed));
   to.set_bytes_out(from.bytes_out.load(std::memory_order_relaxed));
   to.set_failed(from.failed.load(std::memory_order_relaxed));
+  to.set_packets_in(from.packets_in.load(std::memory_order_relaxed));
+  to.set_packets_out(from.packets_out.load(std::memory_order_relaxed));
+}
+
+template <typename Live, typename Out>
+void fill_figures(const Live& live, Out& out) {
+  auto& zeroed = *out.mutable_zeroed();
+  zeroed.set_connections(live.zeroed.connections);
+  zeroed.set_packets_in(live.zeroed.packets_in);
+  zeroed.set_packets_out(live.zeroed.packets_out);
+  zeroed.set_bytes_in(live.zeroed.bytes_in);
+  zeroed.set_bytes_out(live.zeroed.bytes_out);
+  zeroed.set_failed(live.zeroed.failed);
+  const Rates& rates = live.rate.rates();
+  auto& to = *out.mutable_rates();
+  to.set_connections(rates.connections);
+  to.set_packets_in(rates.packets_in);
+  to.set_packets_out(rates.packets_out);
+  to.set_bytes_in(rates.bytes_in);
+  to.set_bytes_out(rates.bytes_out);
 }
 
 /// Only what happened: a reason that never did is not there.
@@ -84,6 +106,62 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
   fill(service.live->counters, *out.mutable_counters());
   for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
   return out;
+}
+
+control::Service describe_with_figures(const Service& service, const sticky::SessionStore& sessions,
+                                       TimePoint now) {
+  control::Service out = describe(service, sessions, now);
+  fill_figures(*service.live, out);
+  for (size_t i = 0; i < service.pool->servers.size(); ++i) {
+    fill_figures(*service.pool->servers[i].live, *out.mutable_servers(static_cast<int>(i)));
+  }
+  return out;
+}
+
+control::ConnectionPage connection_page(const std::vector<relay::ConnectionInfo>& connections,
+                                        const ListenKey* only, bool last) {
+  control::ConnectionPage page;
+  page.set_last(last);
+  for (const relay::ConnectionInfo& connection : connections) {
+    const ServiceSpec& service = connection.service->spec;
+    if (only != nullptr && ListenKey{service.protocol, service.listen} != *only) continue;
+    control::ConnectionEntry& entry = *page.add_entries();
+    entry.set_protocol(service.protocol == Protocol::tcp ? control::PROTOCOL_TCP
+                                                         : control::PROTOCOL_UDP);
+    entry.set_client(connection.client.to_string());
+    entry.set_listen(service.listen.to_string());
+    if (connection.server) entry.set_server(connection.server->address.to_string());
+    entry.set_service(service.name);
+    entry.set_state(std::string(connection.state));
+    if (connection.expires) entry.set_expires_ms(milliseconds(*connection.expires));
+    entry.set_age_ms(milliseconds(connection.age));
+  }
+  return page;
+}
+
+void sample_rates(const Topology& topology, TimePoint now) {
+  for (const auto& service : topology.services) {
+    service->live->rate.sample(totals_of(service->live->counters), now);
+  }
+  for (const auto& pool : topology.pools) {
+    for (const Server& server : pool->servers) {
+      server.live->rate.sample(totals_of(server.live->counters), now);
+    }
+  }
+}
+
+bool zero_counters(const Topology& topology, const ListenKey* only) {
+  bool any = false;
+  for (const auto& service : topology.services) {
+    const ListenKey key{service->spec.protocol, service->spec.listen};
+    if (only != nullptr && key != *only) continue;
+    any = true;
+    service->live->zeroed = totals_of(service->live->counters);
+    for (const Server& server : service->pool->servers) {
+      server.live->zeroed = totals_of(server.live->counters);
+    }
+  }
+  return any;
 }
 
 }  // namespace hapair::lbcore

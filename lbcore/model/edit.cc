@@ -323,6 +323,11 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
     case control::Request::kDemote:
     case control::Request::kRestore:
     case control::Request::kEvents:
+    case control::Request::kZero:
+    case control::Request::kRestoreTable:
+    case control::Request::kConnections:
+    case control::Request::kExplain:
+    case control::Request::kSetTimeouts:
     case control::Request::COMMAND_NOT_SET:
       break;
   }

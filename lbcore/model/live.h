@@ -13,8 +13,9 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "lbcore/balance/load.h"
-#include "lbcore/model/pulse.h"
 #include "lbcore/limit/rate.h"
+#include "lbcore/model/pulse.h"
+#include "lbcore/model/rates.h"
 #include "lbcore/model/refusal.h"
 #include "lbcore/model/server_token.h"
 #include "lbcore/observe/histogram.h"
@@ -30,9 +31,24 @@ struct Counters {
   std::atomic<uint32_t> active{0};
   std::atomic<uint64_t> bytes_in{0};   // from clients
   std::atomic<uint64_t> bytes_out{0};  // to clients
+  // Reads that brought something; for UDP, datagrams. A connection tells of them now and then.
+  std::atomic<uint64_t> packets_in{0};
+  std::atomic<uint64_t> packets_out{0};
   std::atomic<uint64_t> failed{
       0};  // connections that found no server (service); failed connects (server)
 };
+
+inline Totals totals_of(const Counters& counters) {
+  const auto now = [](const std::atomic<uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  return {.connections = now(counters.connections),
+          .packets_in = now(counters.packets_in),
+          .packets_out = now(counters.packets_out),
+          .bytes_in = now(counters.bytes_in),
+          .bytes_out = now(counters.bytes_out),
+          .failed = now(counters.failed)};
+}
 
 struct LiveServer {
   LiveServer(ServerId server_id, std::string pool_name, Endpoint server_address,
@@ -87,6 +103,8 @@ struct LiveServer {
   void count_success() {
     if (failures.load(std::memory_order_relaxed) != 0) failures.store(0, std::memory_order_relaxed);
   }
+  Totals zeroed;  // what the counters said at the last `pairadm -Z`
+  RateMeter rate;
 
  private:
   std::atomic<TimePoint> up_since_{};
@@ -102,7 +120,11 @@ struct LiveService {
   std::atomic<uint32_t> queued{0};                         // clients that wait for a server now
   std::atomic<uint64_t> idle_timeouts{0};
   std::atomic<uint64_t> half_closed_timeouts{0};
-  std::string trouble;  // main thread only: why it does not listen, or empty
+
+  // Main thread only.
+  std::string trouble;  // why it does not listen, or empty
+  Totals zeroed;
+  RateMeter rate;
 };
 
 }  // namespace hapair::lbcore

@@ -67,6 +67,7 @@ PoolSpec merge_pool(const PoolSpec& loaded, const PoolSpec& file, const PoolSpec
       .connect_timeout =
           merge_value(loaded.connect_timeout, file.connect_timeout, running.connect_timeout),
       .slow_start = merge_value(loaded.slow_start, file.slow_start, running.slow_start),
+      .on_down = merge_value(loaded.on_down, file.on_down, running.on_down),
       .relay = merge(loaded.relay, file.relay, running.relay),
       .servers = merge_servers(loaded, file, running)};
 }
@@ -124,6 +125,8 @@ void keep_used_pools(const Spec& file, const Spec& running, Spec& out) {
   }
 }
 
+}  // namespace
+
 /// A service is as in the file when it and its pool are.
 void mark_runtime(const Spec& file, Spec& out) {
   for (ServiceSpec& service : out.services) {
@@ -135,8 +138,6 @@ void mark_runtime(const Spec& file, Spec& out) {
                       pool == nullptr || *pool_in_file != *pool;
   }
 }
-
-}  // namespace
 
 Spec merge_reload(const Spec& loaded, const Spec& file, const Spec& running) {
   Spec out;

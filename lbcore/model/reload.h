@@ -11,4 +11,7 @@ namespace hapair::lbcore {
 /// `loaded`: the file as it was last taken; `file`: the file now; `running`: what runs.
 Spec merge_reload(const Spec& loaded, const Spec& file, const Spec& running);
 
+/// Says of every service of `spec` whether it, or its pool, differs from the file's.
+void mark_runtime(const Spec& file, Spec& spec);
+
 }  // namespace hapair::lbcore

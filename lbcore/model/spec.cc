@@ -90,6 +90,10 @@ std::string_view name(ServerAdmin admin) {
   return "unknown";
 }
 
+std::string_view name(OnDown on_down) {
+  return on_down == OnDown::keep ? "keep" : "free";
+}
+
 Result<ServerAdmin> parse_admin(std::string_view text) {
   for (const auto admin : {ServerAdmin::enabled, ServerAdmin::drain, ServerAdmin::disabled}) {
     if (name(admin) == text) return admin;
@@ -136,9 +140,23 @@ Result<StickySpec> parse_sticky(std::string_view text) {
   if (words.size() == 1) return fail("'{}' has no timeout; {}", words[0], kValid);
   if (words.size() > 2) return fail("'{}' is too much; {}", words[2], kValid);
 
-  const auto prefix = parse_integer(words[0].substr(kSource.size()));
-  if (!prefix || *prefix < 1 || *prefix > 128) {
-    return fail("'{}': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)", words[0]);
+  StickySpec sticky;
+  const std::string_view lengths = words[0].substr(kSource.size());
+  const size_t slash = lengths.find('/');
+  const auto first = parse_integer(lengths.substr(0, slash));
+  if (slash != std::string_view::npos) {
+    const auto second = parse_integer(lengths.substr(slash + 1));
+    if (!first || *first < 1 || *first > 32 || !second || *second < 1 || *second > 128) {
+      return fail("'{}': the prefix lengths must be 1 to 32 (IPv4) and 1 to 128 (IPv6)", words[0]);
+    }
+    sticky.prefix_v4 = static_cast<int>(*first);
+    sticky.prefix_v6 = static_cast<int>(*second);
+  } else {
+    if (!first || *first < 1 || *first > 128) {
+      return fail("'{}': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)", words[0]);
+    }
+    // One number: up to 32 it is meant for IPv4, and IPv6 keeps whole addresses; else the reverse.
+    (*first <= 32 ? sticky.prefix_v4 : sticky.prefix_v6) = static_cast<int>(*first);
   }
   const auto timeout = parse_duration(words[1]);
   if (!timeout) return fail("timeout {}", timeout.error().message);
@@ -146,17 +164,19 @@ Result<StickySpec> parse_sticky(std::string_view text) {
     return fail("timeout {} is out of range, valid are {} to {}", words[1],
                 format_duration(kMinStickyTimeout), format_duration(kMaxStickyTimeout));
   }
-  // One number serves both families: up to 32 it is meant for IPv4, and IPv6 keeps whole addresses.
-  const int length = static_cast<int>(*prefix);
-  if (length <= 32) return StickySpec{.timeout = *timeout, .prefix_v4 = length};
-  return StickySpec{.timeout = *timeout, .prefix_v6 = length};
+  sticky.timeout = *timeout;
+  return sticky;
 }
 
 std::string to_string(const StickySpec& sticky) {
   if (!sticky.enabled()) return "none";
-  const int length =
-      sticky.prefix_v6 != StickySpec{}.prefix_v6 ? sticky.prefix_v6 : sticky.prefix_v4;
-  return fmt::format("source/{} {}", length, format_duration(sticky.timeout));
+  const std::string timeout = format_duration(sticky.timeout);
+  const bool v6_is_whole = sticky.prefix_v6 == StickySpec{}.prefix_v6;
+  const bool v4_is_whole = sticky.prefix_v4 == StickySpec{}.prefix_v4;
+  if (v6_is_whole) return fmt::format("source/{} {}", sticky.prefix_v4, timeout);
+  if (v4_is_whole && sticky.prefix_v6 > 32)
+    return fmt::format("source/{} {}", sticky.prefix_v6, timeout);
+  return fmt::format("source/{}/{} {}", sticky.prefix_v4, sticky.prefix_v6, timeout);
 }
 
 Duration default_idle_timeout(Protocol protocol, bool one_shot) {

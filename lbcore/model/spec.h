@@ -61,6 +61,12 @@ enum class WhenAllDown : uint8_t {
   all      // every server is used as if it were up: the checks may be wrong
 };
 std::string_view name(WhenAllDown policy);  // "refuse", "all"
+/// What becomes of a session whose server is down when its client comes.
+enum class OnDown : uint8_t {
+  free,  // it goes to the server that the client gets instead
+  keep,  // it stays: the client returns with its server
+};
+std::string_view name(OnDown on_down);  // "free", "keep"
 
 struct PoolSpec {
   std::string name;
@@ -72,6 +78,7 @@ struct PoolSpec {
   Duration connect_timeout = 3s;
   Duration slow_start{0};  // a server that comes up has its whole weight only after it
   PoolRelay relay = {};
+  OnDown on_down = OnDown::free;
   std::vector<ServerSpec> servers = {};  // in file order; rr follows it
 
   [[nodiscard]] const ServerSpec* find_server(const Endpoint& address) const;

@@ -98,6 +98,9 @@ void Writer::pool(const PoolSpec& before, const PoolSpec& after) {
   for (const std::string& change : changes(before.relay, after.relay)) {
     line("pool {}: {}", pool, change);
   }
+  if (before.on_down != after.on_down) {
+    line("pool {}: on_down {} -> {}", pool, name(before.on_down), name(after.on_down));
+  }
   servers(before, after);
 }
 

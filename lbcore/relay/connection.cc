@@ -17,6 +17,7 @@ constexpr int kTakenMeanwhile = -1;  // another worker gave the server's last pl
 constexpr Duration kDescriptorRetry = 50ms;
 constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
+constexpr uint8_t kTellReads = 64;
 
 using State = RelayPipe::State;
 using observe::EndedBy;
@@ -188,6 +189,7 @@ void Connection::established() {
     worker_.dispatcher().record(service_->pool->id, address_.ip, *server_live_,
                                 worker_.loop().now());
   }
+  holds_session_ = worker_.dispatcher().hold(service_->pool->id, address_.ip);
   // The client has often sent its request by now: pass it on before anything is armed.
   const std::span<char> scratch = worker_.scratch();
   const size_t header = write_header(scratch);
@@ -232,6 +234,7 @@ void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
   Counters& server = server_live_->counters;
   if (&pipe == &up_) {
     trace_.from_client(moved.bytes, worker_.loop().now());
+    if (++reads_up_ == kTellReads) tell_reads();
     add<uint64_t>(service.bytes_in, moved.bytes);
     add<uint64_t>(server.bytes_in, moved.bytes);
   } else {
@@ -242,9 +245,20 @@ void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
                                            worker_.loop().now());
       server_live_->count_success();
     }
+    if (++reads_down_ == kTellReads) tell_reads();
     add<uint64_t>(service.bytes_out, moved.bytes);
     add<uint64_t>(server.bytes_out, moved.bytes);
   }
+}
+
+/// In batches: figures for people are not worth four atomic additions per request.
+void Connection::tell_reads() {
+  for (Counters* counters : {&service_->live->counters, &server_live_->counters}) {
+    if (reads_up_ > 0) add<uint64_t>(counters->packets_in, reads_up_);
+    if (reads_down_ > 0) add<uint64_t>(counters->packets_out, reads_down_);
+  }
+  reads_up_ = 0;
+  reads_down_ = 0;
 }
 
 void Connection::settle() {
@@ -390,7 +404,13 @@ void Connection::over(std::shared_ptr<LiveServer> failed) {
   server_.fd.reset();
   worker_.disarm(*this);
   leave_queue();
-  if (server_live_) subtract<uint32_t>(server_live_->counters.active, 1);
+  if (holds_session_) {
+    worker_.dispatcher().release(service_->pool->id, address_.ip, worker_.loop().now());
+  }
+  if (server_live_) {
+    tell_reads();
+    subtract<uint32_t>(server_live_->counters.active, 1);
+  }
   worker_.place_is_free();
   server_live_.reset();
   if (source_counted_) service_->sources->give_back(address_.ip);

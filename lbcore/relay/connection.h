@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -34,6 +35,16 @@ namespace hapair::lbcore::relay {
 
 class Worker;
 
+/// What `pairadm -Lc` shows of a connection.
+struct ConnectionInfo {
+  std::shared_ptr<const Service> service;
+  std::shared_ptr<LiveServer> server;  // null: none yet
+  Endpoint client;
+  std::string_view state;  // "connecting", ...
+  Duration age{0};
+  std::optional<Duration> expires;  // until it is ended if nothing happens
+};
+
 class Connection final : public WheelNode {
  public:
   /// Counts as a connection of `service` (admit() has counted it) until over.
@@ -48,6 +59,7 @@ class Connection final : public WheelNode {
   void on_due() override;
   /// It is the first in the queue. False: no server has room yet, and it stays.
   bool take_turn();
+  [[nodiscard]] ConnectionInfo info() const;
 
   // The worker's list of open connections.
   Connection* next = nullptr;
@@ -101,6 +113,7 @@ class Connection final : public WheelNode {
   // relaying
   void on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other, int events);
   void account(const RelayPipe& pipe, const RelayPipe::Moved& moved);
+  void tell_reads();
   void settle();
   void watch_as_needed();
   void look_while_relaying();
@@ -130,6 +143,9 @@ class Connection final : public WheelNode {
   bool from_session_ = false;
   bool source_counted_ = false;
   bool looks_ = false;  // armed to look at a side that is not watched
+  bool holds_session_ = false;
+  uint8_t reads_up_ = 0;  // not yet among the counters
+  uint8_t reads_down_ = 0;
   Side client_;
   Side server_;
   RelayPipe up_;    // client to server

@@ -56,7 +56,21 @@ void Dispatcher::record(PoolId pool_id, const IpAddress& client, const LiveServe
   const Pool* const pool = this->pool(pool_id);
   // A server that a reload took out while the connection was made gets no session.
   if (pool == nullptr || !pool->spec.sticky.enabled() || find(*pool, server.id) == nullptr) return;
+  if (pool->spec.on_down == OnDown::keep) {
+    // Whoever is here although it has a session could not reach its server: that one will be back.
+    const auto own = sessions_.use(pool_id, client, now);
+    if (own && find(*pool, *own) != nullptr) return;
+  }
   sessions_.put(pool_id, client, server.id, now);
+}
+
+bool Dispatcher::hold(PoolId pool_id, const IpAddress& client) {
+  const Pool* const pool = this->pool(pool_id);
+  return pool != nullptr && pool->spec.sticky.enabled() && sessions_.hold(pool_id, client);
+}
+
+void Dispatcher::release(PoolId pool, const IpAddress& client, TimePoint now) {
+  sessions_.release(pool, client, now);
 }
 
 const Pool* Dispatcher::pool(PoolId id) const {

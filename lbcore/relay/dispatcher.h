@@ -5,8 +5,9 @@
 // A weight of 0 means what it means in IPVS: no new clients, but a client with a session stays with
 // its server until the session ends; ServerAdmin::drain means the same, and so does
 // max_connections: a full server is not scheduled, but those with a session still get there. A
-// server that is down or disabled gets nobody; its clients are scheduled anew. Backup servers are
-// asked when the scheduler finds nobody among the others.
+// server that is down or disabled gets nobody; its clients are scheduled anew, and their sessions
+// follow or wait for its return (OnDown). Backup servers are asked when the scheduler finds nobody
+// among the others.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,11 @@ class Dispatcher {
 
   /// The client got through to `server`, which was not its session's: it is now.
   void record(PoolId pool, const IpAddress& client, const LiveServer& server, TimePoint now);
+
+  /// The client has a connection from here until `release`: its session does not expire meanwhile.
+  /// False: the pool is not sticky, there is nothing to release.
+  bool hold(PoolId pool, const IpAddress& client);
+  void release(PoolId pool, const IpAddress& client, TimePoint now);
 
  private:
   /// Null when the pool is not in the topology.

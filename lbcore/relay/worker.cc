@@ -91,6 +91,17 @@ void Worker::reset_connections() {
   });
 }
 
+void Worker::list_connections(bool from_start, size_t most, OnConnections done) {
+  loop_.post([this, from_start, most, done = std::move(done)] {
+    if (from_start) walk_ = open_;
+    std::vector<ConnectionInfo> some;
+    for (; walk_ != nullptr && some.size() < most; walk_ = walk_->next) {
+      some.push_back(walk_->info());
+    }
+    done(std::move(some), walk_ != nullptr);
+  });
+}
+
 void Worker::ask() {
   loop_.post([this, number = ++asked_] { answered_.store(number, std::memory_order_relaxed); });
 }
@@ -190,6 +201,7 @@ void Worker::retire(Connection& connection) {
   if (connection.previous != nullptr) connection.previous->next = connection.next;
   if (connection.next != nullptr) connection.next->previous = connection.previous;
   if (open_ == &connection) open_ = connection.next;
+  if (walk_ == &connection) walk_ = connection.next;
   if (retired_.empty()) loop_.defer([this] { sweep(); });
   retired_.emplace_back(&connection);
   budget_.give_back();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -54,6 +55,10 @@ class Worker {
   /// Drains and closes all listeners; open connections go on, flows until they are answered.
   void stop_accepting();
   void reset_connections();
+  /// The next `most` of the open connections, newest first, `from_start` or where the last call
+  /// ended. `done` is called on this worker's thread. One walk at a time.
+  using OnConnections = std::function<void(std::vector<ConnectionInfo> some, bool more)>;
+  void list_connections(bool from_start, size_t most, OnConnections done);
   /// Asks for a sign of life; `answered` once the loop has turned since the last ask.
   void ask();
   [[nodiscard]] bool answered() const {
@@ -136,6 +141,7 @@ class Worker {
   KernelPipes kernel_pipes_;
   std::map<ListenKey, std::unique_ptr<Listener>> listeners_;
   Connection* open_ = nullptr;  // list
+  Connection* walk_ = nullptr;  // where list_connections goes on
   std::vector<std::unique_ptr<Connection>> retired_;
   UdpRelay udp_;
   AcceptPause accept_pause_;

@@ -9,6 +9,7 @@ namespace hapair::lbcore::relay {
 
 namespace {
 
+constexpr size_t kSlice = 256;         // connections that a worker looks at before it serves again
 constexpr Duration kClosingTime = 5s;  // more than a worker needs to close a listener
 
 }  // namespace
@@ -59,6 +60,29 @@ void WorkerPool::publish(const std::shared_ptr<const Topology>& topology, Opened
     for (auto& [key, sockets] : opened) share[key] = std::move(sockets[i]);
     workers_[i]->publish(topology, std::move(share));
   }
+}
+
+bool WorkerPool::list_connections(EventLoop& main, OnSlice on_slice) {
+  if (on_slice_) return false;
+  on_slice_ = std::move(on_slice);
+  list_next(main, 0, true);
+  return true;
+}
+
+void WorkerPool::list_next(EventLoop& main, size_t worker, bool from_start) {
+  workers_[worker]->list_connections(
+      from_start, kSlice, [this, &main, worker](std::vector<ConnectionInfo> some, bool more) {
+        main.post([this, &main, worker, more, some = std::move(some)] {
+          const bool last = !more && worker + 1 == workers_.size();
+          if (!on_slice_(some, last) || last) {
+            on_slice_ = nullptr;
+          } else if (more) {
+            list_next(main, worker, false);
+          } else {
+            list_next(main, worker + 1, true);
+          }
+        });
+      });
 }
 
 void WorkerPool::stop_accepting() {

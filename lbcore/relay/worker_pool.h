@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,11 @@ class WorkerPool {
   /// listeners are drained and closed.
   void publish(const std::shared_ptr<const Topology>& topology, Opened&& opened, TimePoint now);
 
+  /// Every open connection, a slice per call of `on_slice` on the main thread, until it returns
+  /// false or has had the last one. False: another walk is under way.
+  using OnSlice = std::function<bool(const std::vector<ConnectionInfo>& some, bool last)>;
+  bool list_connections(EventLoop& main, OnSlice on_slice);
+
   void stop_accepting();
   void reset_connections();
   [[nodiscard]] size_t most_connections() const { return budget_.most(); }
@@ -54,7 +60,10 @@ class WorkerPool {
  private:
   [[nodiscard]] bool ours(const ListenKey& key, TimePoint now) const;
 
+  void list_next(EventLoop& main, size_t worker, bool from_start);
+
   ConnectionBudget budget_;
+  OnSlice on_slice_;  // of the walk that is under way
   std::set<ListenKey> listening_;
   std::map<ListenKey, TimePoint> closed_;  // the workers may not have closed these yet
   std::vector<TimePoint> asked_at_;

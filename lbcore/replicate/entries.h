@@ -19,7 +19,8 @@ inline constexpr size_t kMaxBatchEntries = 4096;  // accepted in one frame
 inline constexpr size_t kMaxNameBytes = 256;      // of a pool or node
 inline constexpr size_t kMaxPools = 4096;         // in one connection's dictionary
 inline constexpr size_t kMaxServers = size_t{1} << 16;
-inline constexpr uint64_t kMaxVersion = uint64_t{1} << 62;  // leaves a put room to be newer
+inline constexpr uint64_t kMaxVersion =
+    uint64_t{1} << 47;  // of the table's 48 bits: a put has room to be newer
 
 class EntryEncoder {
  public:

@@ -27,7 +27,8 @@ class SessionSlab {
 
   struct Entry {
     std::array<uint8_t, 16> key{};  // IPv4: the first 4 count, the rest is zero
-    uint64_t version = 0;
+    uint64_t version : 48 = 0;
+    uint64_t holders : 16 = 0;  // open connections of the client; at the most, no longer counted
     TimePoint last_used{};
     ServerId server : 30 = 0;
     uint32_t in_use : 1 = 0;

@@ -52,6 +52,10 @@ void SessionStore::configure(const Topology& topology, TimePoint now) {
     } else {
       entry = std::make_unique<PoolTable>(limits);
     }
+    // Who releases would name another key than it held.
+    if (entry->prefix_v4 != sticky.prefix_v4 || entry->prefix_v6 != sticky.prefix_v6) {
+      entry->table.release_all();
+    }
     entry->prefix_v4 = sticky.prefix_v4;
     entry->prefix_v6 = sticky.prefix_v6;
     for (const Server& server : pool->servers) entry->table.introduce(server.live);
@@ -89,19 +93,52 @@ void SessionStore::put(PoolId pool, const IpAddress& client, ServerId server, Ti
   if (wake) on_change_();
 }
 
-void SessionStore::forget_server(PoolId pool, ServerId server, TimePoint now) {
+bool SessionStore::hold(PoolId pool, const IpAddress& client) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return false;
+  const std::lock_guard lock(sticky->mutex);
+  sticky->table.hold(sticky->key_of(client));
+  return true;
+}
+
+void SessionStore::release(PoolId pool, const IpAddress& client, TimePoint now) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return;
+  const std::lock_guard lock(sticky->mutex);
+  sticky->table.release(sticky->key_of(client), now);
+}
+
+std::optional<SessionStore::Look> SessionStore::look(PoolId pool, const IpAddress& client,
+                                                     TimePoint now) const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  const PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return std::nullopt;
+  const std::lock_guard lock(sticky->mutex);
+  const IpAddress key = sticky->key_of(client);
+  return Look{
+      .key = key, .session = sticky->table.peek(key, now), .holders = sticky->table.holders(key)};
+}
+
+std::optional<size_t> SessionStore::forget_server(PoolId pool, ServerId server, TimePoint now,
+                                                  size_t cursor) {
   bool wake = false;
-  std::optional<size_t> cursor = 0;
-  while (cursor) {
+  std::optional<size_t> next = cursor;
+  for (size_t slice = 0; next && slice < kMaxExpired / kSlice; ++slice) {
     const std::shared_lock tables_lock(tables_mutex_);
     PoolTable* const sticky = table(pool);
-    if (sticky == nullptr) break;
+    if (sticky == nullptr) {
+      next = std::nullopt;
+      break;
+    }
     const std::lock_guard lock(sticky->mutex);
     std::vector<Session> removed;
-    cursor = sticky->table.erase_server(server, *cursor, kSlice, now, removed);
+    next = sticky->table.erase_server(server, *next, kSlice, now, removed);
     for (const Session& session : removed) wake = list_change(pool, session, true) || wake;
   }
   if (wake) on_change_();
+  return next;
 }
 
 bool SessionStore::list_change(PoolId pool, const Session& session, bool removed) {

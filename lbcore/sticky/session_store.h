@@ -55,7 +55,21 @@ class SessionStore {
   /// Of a server that no topology since this pool became sticky had, nothing is kept. Two workers
   /// may put one client at the same time: the later one stays.
   void put(PoolId pool, const IpAddress& client, ServerId server, TimePoint now);
-  void forget_server(PoolId pool, ServerId server, TimePoint now);
+  /// A connection of this client is open, from here until `release`: its session stays. False:
+  /// there is nothing to release.
+  bool hold(PoolId pool, const IpAddress& client);
+  void release(PoolId pool, const IpAddress& client, TimePoint now);
+  /// The session as it is, unused; for people.
+  struct Look {
+    IpAddress key;
+    std::optional<Session> session;
+    uint32_t holders = 0;
+  };
+  [[nodiscard]] std::optional<Look> look(PoolId pool, const IpAddress& client, TimePoint now) const;
+  /// Removes the sessions of a server, a bounded number per call: nothing when it is done, else
+  /// where to go on.
+  std::optional<size_t> forget_server(PoolId pool, ServerId server, TimePoint now,
+                                      size_t cursor = 0);
 
   // Main thread: replication.
   struct PoolDigest {

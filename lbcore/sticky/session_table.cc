@@ -10,6 +10,7 @@ namespace hapair::lbcore::sticky {
 
 namespace {
 
+constexpr uint32_t kMostHolders = (uint32_t{1} << 16) - 1;
 constexpr SessionSlab::Slot kNone = SessionSlab::kNone;
 
 // A slice of a walk looks at this many slots per entry that it may return: a table that was full
@@ -89,11 +90,37 @@ bool SessionTable::erase(const IpAddress& key, uint64_t version) {
 
 std::vector<Session> SessionTable::expire(TimePoint now, size_t most) {
   std::vector<Session> out;
-  while (out.size() < most && oldest_ != kNone &&
-         now - last_used(slab_[oldest_]) >= limits_.timeout) {
-    out.push_back(take_out(oldest_, now));
+  for (size_t looked_at = 0; looked_at < most && oldest_ != kNone; ++looked_at) {
+    if (now - last_used(slab_[oldest_]) < limits_.timeout) break;
+    if (slab_[oldest_].holders > 0) {
+      touch(oldest_, now);
+    } else {
+      out.push_back(take_out(oldest_, now));
+    }
   }
   return out;
+}
+
+void SessionTable::hold(const IpAddress& key) {
+  const Slot slot = slab_.find(key);
+  if (slot != kNone && slab_[slot].holders < kMostHolders) ++slab_[slot].holders;
+}
+
+void SessionTable::release(const IpAddress& key, TimePoint now) {
+  const Slot slot = slab_.find(key);
+  // Another session of this key than the one that was held: nothing is lost but a little time.
+  if (slot == kNone || slab_[slot].holders == 0) return;
+  --slab_[slot].holders;
+  touch(slot, now);
+}
+
+uint32_t SessionTable::holders(const IpAddress& key) const {
+  const Slot slot = slab_.find(key);
+  return slot == kNone ? 0 : slab_[slot].holders;
+}
+
+void SessionTable::release_all() {
+  for (Slot slot = 0; slot < slab_.end(); ++slot) slab_[slot].holders = 0;
 }
 
 void SessionTable::restart_timeouts(TimePoint now) {

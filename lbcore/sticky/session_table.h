@@ -68,6 +68,15 @@ class SessionTable {
   std::optional<ServerId> use(const IpAddress& key, TimePoint now);
   [[nodiscard]] std::optional<Session> peek(const IpAddress& key, TimePoint now) const;
 
+  /// A connection of `key` is open until `release`: so long its session does not expire. Making
+  /// room may take it all the same.
+  void hold(const IpAddress& key);
+  /// Its timeout begins now.
+  void release(const IpAddress& key, TimePoint now);
+  [[nodiscard]] uint32_t holders(const IpAddress& key) const;
+  /// Nobody holds anything: the keys are made in another way from now on.
+  void release_all();
+
   struct Put {
     Session session;
     bool changed = false;            // false: `key` had this server already, and its version stays

@@ -240,10 +240,12 @@ void PairLab::return_node(std::string_view name, How how) {
   }
 }
 
-Finished PairLab::pairadm(std::string_view name, std::vector<std::string> arguments) {
+Finished PairLab::pairadm(std::string_view name, std::vector<std::string> arguments,
+                          std::string input) {
   Node& at = node(name);
   arguments.insert(arguments.begin(), {programs::pairadm(), "--run-dir", at.run_dir});
-  return run_program({.argv = std::move(arguments), .in = &at.inside});
+  return run_program(
+      {.argv = std::move(arguments), .in = &at.inside, .stdin_text = std::move(input)});
 }
 
 std::unique_ptr<ArpProber> PairLab::watch_vip(Duration interval) {

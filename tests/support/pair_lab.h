@@ -130,7 +130,8 @@ class PairLab {
   [[nodiscard]] Switch& server_net() { return server_net_; }
 
   /// Runs pairadm on a node.
-  Finished pairadm(std::string_view node, std::vector<std::string> arguments);
+  Finished pairadm(std::string_view node, std::vector<std::string> arguments,
+                   std::string input = {});
   /// An ArpProber on the observer that names the nodes.
   [[nodiscard]] std::unique_ptr<ArpProber> watch_vip(Duration interval = 1ms);
 

@@ -17,24 +17,28 @@ std::string usage_of(const Command& command) {
 }  // namespace
 
 int run_help(const Invocation&, Shell& shell) {
-  shell.out << "pairadm " HAPAIR_VERSION
-               ": manages a hapair node, its services and servers\n"
-               "\n"
-               "  pairadm -A|-E -t ADDRESS:PORT [-s SCHEDULER] [-p [SECONDS]] [-M NETMASK]\n"
-               "  pairadm -D -t ADDRESS:PORT\n"
-               "  pairadm -a|-e -t ADDRESS:PORT -r ADDRESS[:PORT] [-w WEIGHT]\n"
-               "  pairadm -d -t ADDRESS:PORT -r ADDRESS[:PORT]\n"
-               "  pairadm -C\n"
-               "  pairadm -L [-t ADDRESS:PORT] [-n] [--persistent-conn] [--nosort] [--json]\n"
-               "  pairadm drain|disable|enable [--wait [DURATION]] SERVICE SERVER\n"
-               "  pairadm status [--json]\n"
-               "  pairadm vrrp [ROUTER] [--json]\n"
-               "  pairadm handover [--wait [DURATION]] [--force] [ROUTER]\n"
-               "  pairadm demote [--force] [--reason TEXT] | pairadm restore\n"
-               "  pairadm events [-f]\n"
-               "  pairadm keygen [FILE]\n"
-               "\n"
-               "Commands:\n";
+  shell.out
+      << "pairadm " HAPAIR_VERSION
+         ": manages a hapair node, its services and servers\n"
+         "\n"
+         "  pairadm -A|-E -t ADDRESS:PORT [-s SCHEDULER] [-p [SECONDS]] [-M NETMASK]\n"
+         "  pairadm -D -t ADDRESS:PORT\n"
+         "  pairadm -a|-e -t ADDRESS:PORT -r ADDRESS[:PORT] [-w WEIGHT] [-x MOST] [-y LEAST]\n"
+         "             [--state STATE]\n"
+         "  pairadm -d -t ADDRESS:PORT -r ADDRESS[:PORT]\n"
+         "  pairadm -C | -S | -R | -Z [-t ADDRESS:PORT]\n"
+         "  pairadm -L [-t ADDRESS:PORT] [-n] [-c|--stats|--rate|--thresholds]\n"
+         "             [--persistent-conn] [-X] [--nosort] [--json]\n"
+         "  pairadm drain|disable|enable [--wait [DURATION]] SERVICE SERVER\n"
+         "  pairadm explain --from ADDRESS --to ADDRESS:PORT [--udp] [--json]\n"
+         "  pairadm status [--json]\n"
+         "  pairadm vrrp [ROUTER] [--json]\n"
+         "  pairadm handover [--wait [DURATION]] [--force] [ROUTER]\n"
+         "  pairadm demote [--force] [--reason TEXT] | pairadm restore\n"
+         "  pairadm events [-f]\n"
+         "  pairadm keygen [FILE]\n"
+         "\n"
+         "Commands:\n";
   for (const Command& command : commands())
     if (command.refusal.empty())
       shell.out << fmt::format("  {:<24} {}\n", usage_of(command), command.help);

@@ -10,7 +10,7 @@ namespace hapair::pairadm {
 Result<control::Request> list_request(const Invocation& in, const Names& names) {
   control::Request request;
   control::ListRequest& list = *request.mutable_list();
-  if (in.has(Opt::tcp_service) || in.has(Opt::udp_service)) {
+  if (names_service(in)) {
     auto key = service_key(in, names);
     if (!key) return tl::unexpected(key.error());
     *list.mutable_service() = std::move(*key);
@@ -18,29 +18,44 @@ Result<control::Request> list_request(const Invocation& in, const Names& names) 
   return request;
 }
 
+tl::expected<control::Listing, int> fetch_listing(const Invocation& in, Shell& shell,
+                                                  const control::Request& request) {
+  auto reply = shell.ask({.daemon = "lbcore", .run_dir = in.run_dir, .wait = in.wait}, request);
+  if (reply && reply->code() == control::OK) return std::move(*reply->mutable_listing());
+  shell.err << fmt::format("pairadm: {}\n", reply ? reply->message() : reply.error().message);
+  return tl::unexpected(static_cast<int>(kListFailed));
+}
+
+namespace {
+
+Columns columns_of(const Invocation& in) {
+  if (in.has(Opt::stats)) return Columns::stats;
+  if (in.has(Opt::rate)) return Columns::rate;
+  if (in.has(Opt::thresholds)) return Columns::thresholds;
+  return in.has(Opt::persistent_conn) ? Columns::sessions : Columns::plain;
+}
+
+}  // namespace
+
 int run_list(const Invocation& in, Shell& shell) {
+  if (in.has(Opt::connection)) return run_connections(in, shell);
   const auto request = in.command->request(in, shell.names);
   if (!request) {
     shell.err << fmt::format("pairadm: {}\n", request.error().message);
     return kUsage;
   }
-  const auto reply =
-      shell.ask({.daemon = "lbcore", .run_dir = in.run_dir, .wait = in.wait}, *request);
-  if (!reply || reply->code() != control::OK) {
-    shell.err << fmt::format("pairadm: {}\n", reply ? reply->message() : reply.error().message);
-    return kListFailed;
-  }
-  control::Listing listing = reply->listing();
-  if (!in.has(Opt::nosort)) sort_listing(listing);
+  auto listing = fetch_listing(in, shell, *request);
+  if (!listing) return listing.error();
+  if (!in.has(Opt::nosort)) sort_listing(*listing);
   if (in.has(Opt::json)) {
-    shell.out << listing_json(listing);
+    shell.out << listing_json(*listing);
     return kDone;
   }
-  shell.out << listing_text(
-      listing, {.numeric = in.has(Opt::numeric),
-                .columns = in.has(Opt::persistent_conn) ? Columns::sessions : Columns::plain,
-                .whole_table = !request->list().has_service(),
-                .names = shell.names});
+  shell.out << listing_text(*listing, {.numeric = in.has(Opt::numeric),
+                                       .columns = columns_of(in),
+                                       .whole_table = !names_service(in),
+                                       .exact = in.has(Opt::exact),
+                                       .names = shell.names});
   return kDone;
 }
 

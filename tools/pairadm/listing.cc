@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,23 +35,22 @@ std::string_view protocol_text(control::Protocol protocol) {
 
 std::string endpoint_text(const std::string& text, control::Protocol protocol,
                           const ListingStyle& style) {
-  if (style.numeric) return text;
-  const auto at = Endpoint::parse(text);
-  if (!at) return text;
-  const std::string host = style.names.host(at->ip);
-  const bool bare_ipv6 = host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "",
-                     style.names.service(at->port, protocol));
+  return style.numeric ? text : with_names(text, protocol, style.names);
+}
+
+/// As -M takes it; nothing when it is the whole address.
+std::optional<std::string> mask_of(const control::Service& service) {
+  const bool ipv6 = service.key().listen().starts_with('[');
+  const uint32_t length = service.sticky_prefix_length();
+  if (length == (ipv6 ? 128 : 32)) return std::nullopt;
+  return ipv6 ? std::to_string(length) : netmask_text(length);
 }
 
 /// " persistent 600 mask 255.255.255.0"; the mask is shown when it is not the whole address.
 std::string persistent_text(const control::Service& service) {
   if (service.sticky_seconds() == 0) return {};
   std::string text = fmt::format(" persistent {}", service.sticky_seconds());
-  const bool ipv6 = service.key().listen().starts_with('[');
-  const uint32_t length = service.sticky_prefix_length();
-  if (ipv6 && length != 128) text += fmt::format(" mask {}", length);
-  if (!ipv6 && length != 32) text += fmt::format(" mask {}", netmask_text(length));
+  if (const auto mask = mask_of(service)) text += fmt::format(" mask {}", *mask);
   return text;
 }
 
@@ -72,6 +72,12 @@ std::string head(const control::Listing& listing, const ListingStyle& style) {
   std::string text;
   if (style.whole_table)
     text += fmt::format("hapair {} (sessions={})\n", listing.version(), sessions(listing));
+  if (style.columns == Columns::stats || style.columns == Columns::rate)
+    return text + figures_head(style.columns);
+  if (style.columns == Columns::thresholds)
+    return text + fmt::format("{:<33} {:<10} {:<10} {:<10} {:<10}\n  -> RemoteAddress:Port\n",
+                              "Prot LocalAddress:Port", "Uthreshold", "Lthreshold", "ActiveConn",
+                              "InActConn");
   if (style.columns == Columns::sessions)
     return text + fmt::format(
                       "{:<33} {:<9} {:<11} {:<10} {:<10}\n"
@@ -97,16 +103,28 @@ void sort_listing(control::Listing& listing) {
 
 std::string listing_text(const control::Listing& listing, const ListingStyle& style) {
   std::string text = head(listing, style);
+  const bool figures = style.columns == Columns::stats || style.columns == Columns::rate;
   for (const auto& service : listing.services()) {
     const auto protocol = service.key().protocol();
-    text += fmt::format("{:<4} {} {}{}{}\n", protocol_text(protocol),
-                        endpoint_text(service.key().listen(), protocol, style), service.scheduler(),
-                        persistent_text(service), service.one_shot() ? " ops" : "");
+    const std::string listen = fmt::format("{:<4} {}", protocol_text(protocol),
+                                           endpoint_text(service.key().listen(), protocol, style));
+    if (figures)
+      text += fmt::format("{:<33}{}", listen, figures_row(service, style.columns, style.exact));
+    else
+      text += fmt::format("{} {}{}{}\n", listen, service.scheduler(), persistent_text(service),
+                          service.one_shot() ? " ops" : "");
     for (const auto& server : service.servers()) {
       const std::string address = endpoint_text(server.address(), protocol, style);
       // A proxied connection is open or gone: there are no inactive ones.
       constexpr int inactive = 0;
-      if (style.columns == Columns::sessions)
+      if (figures)
+        text +=
+            fmt::format("  -> {:<28}{}", address, figures_row(server, style.columns, style.exact));
+      else if (style.columns == Columns::thresholds)
+        text += fmt::format("  -> {:<28} {:<10} {:<10} {:<10} {:<10}\n", address,
+                            server.max_connections(), server.min_connections(),
+                            server.counters().active(), inactive);
+      else if (style.columns == Columns::sessions)
         text += fmt::format("  -> {:<28} {:<9} {:<11} {:<10} {:<10}\n", address, server.weight(),
                             server.sessions(), server.counters().active(), inactive);
       else
@@ -118,18 +136,44 @@ std::string listing_text(const control::Listing& listing, const ListingStyle& st
   return text;
 }
 
+std::string mask_option(const control::Service& service) {
+  const auto mask = mask_of(service);
+  return mask ? fmt::format(" -M {}", *mask) : std::string();
+}
+
+std::string with_names(const std::string& text, control::Protocol protocol, const Names& names) {
+  const auto at = Endpoint::parse(text);
+  if (!at) return text;
+  const std::string host = names.host(at->ip);
+  const bool bare_ipv6 = host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "",
+                     names.service(at->port, protocol));
+}
+
 bool taken_out(const control::Server& server) {
   return server.weight() == 0 || !state_text(server).empty();
 }
 
 namespace {
 
-Json counters_json(const control::Counters& counters) {
-  return Json{{"connections", counters.connections()},
-              {"active", counters.active()},
-              {"bytes_in", counters.bytes_in()},
-              {"bytes_out", counters.bytes_out()},
-              {"failed", counters.failed()}};
+Json counters_json(const control::Counters& total, const control::Counters& zeroed) {
+  const control::Counters counters = since_zero(total, zeroed);
+  return Json{{"connections", counters.connections()}, {"active", counters.active()},
+              {"bytes_in", counters.bytes_in()},       {"bytes_out", counters.bytes_out()},
+              {"failed", counters.failed()},           {"packets_in", counters.packets_in()},
+              {"packets_out", counters.packets_out()}};
+}
+
+/// Null where they are not told, as in the status.
+template <typename Counted>
+Json rates_json(const Counted& counted) {
+  if (!counted.has_rates()) return nullptr;
+  const control::Rates& rates = counted.rates();
+  return Json{{"connections", rates.connections()},
+              {"packets_in", rates.packets_in()},
+              {"packets_out", rates.packets_out()},
+              {"bytes_in", rates.bytes_in()},
+              {"bytes_out", rates.bytes_out()}};
 }
 
 Json server_json(const control::Server& server) {
@@ -144,8 +188,13 @@ Json server_json(const control::Server& server) {
               {"ejected", server.ejected()},
               {"ejected_ms", server.ejected_ms()},
               {"sessions", server.sessions()},
-              {"counters", counters_json(server.counters())},
-              {"state", server.admin().empty() ? "enabled" : server.admin()}};
+              {"counters", counters_json(server.counters(), server.zeroed())},
+              {"state", server.admin().empty() ? "enabled" : server.admin()},
+              {"rates", rates_json(server)},
+              {"max_connections", server.max_connections()},
+              {"min_connections", server.min_connections()},
+              {"backup", server.backup()},
+              {"full", server.full()}};
 }
 
 }  // namespace
@@ -166,13 +215,14 @@ Json service_json(const control::Service& service) {
               {"trouble", service.trouble()},
               {"all_down", service.all_down()},
               {"sessions", service.sessions()},
-              {"counters", counters_json(service.counters())},
+              {"counters", counters_json(service.counters(), service.zeroed())},
               {"servers", std::move(servers)},
               {"refused",
                std::map<std::string, uint64_t>(service.refused().begin(), service.refused().end())},
               {"idle_timeouts", service.idle_timeouts()},
               {"half_closed_timeouts", service.half_closed_timeouts()},
-              {"queued", service.queued()}};
+              {"queued", service.queued()},
+              {"rates", rates_json(service)}};
 }
 
 std::string listing_json(const control::Listing& listing) {

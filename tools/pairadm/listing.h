@@ -12,14 +12,18 @@
 namespace hapair::pairadm {
 
 enum class Columns : uint8_t {
-  plain,     // Forward Weight ActiveConn InActConn
-  sessions,  // --persistent-conn: Weight PersistConn ActiveConn InActConn
+  plain,       // Forward Weight ActiveConn InActConn
+  sessions,    // --persistent-conn: Weight PersistConn ActiveConn InActConn
+  stats,       // Conns InPkts OutPkts InBytes OutBytes
+  thresholds,  // Uthreshold Lthreshold ActiveConn InActConn
+  rate,        // CPS InPPS OutPPS InBPS OutBPS
 };
 
 struct ListingStyle {
   bool numeric = false;
   Columns columns = Columns::plain;
   bool whole_table = true;  // with the version line
+  bool exact = false;       // large figures whole
   const Names& names;
 };
 
@@ -28,6 +32,22 @@ void sort_listing(control::Listing& listing);
 
 std::string listing_text(const control::Listing& listing, const ListingStyle& style);
 std::string listing_json(const control::Listing& listing);
+
+/// The heading and a row's figures of Columns::stats and rate (listing_figures.cc); `Counted` is a
+/// control::Service or Server.
+std::string figures_head(Columns columns);
+template <typename Counted>
+std::string figures_row(const Counted& counted, Columns columns, bool exact);
+/// What has been counted since -Z.
+control::Counters since_zero(const control::Counters& counters, const control::Counters& zeroed);
+
+/// "www.example.org:http" for "192.0.2.10:80", as far as there are names.
+std::string with_names(const std::string& text, control::Protocol protocol, const Names& names);
+
+/// " -M 255.255.255.0", or nothing when the whole address counts.
+std::string mask_option(const control::Service& service);
+/// The commands that make this service as it is (save.cc).
+std::string saved(const control::Service& service);
 
 /// By its weight or its state an operator keeps new clients away from it.
 bool taken_out(const control::Server& server);

@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
                          .host = config::host_name(),
                          .user = pairadm::system_user(),
                          .now = [] { return Clock::now(); },
-                         .pause = [](Duration time) { std::this_thread::sleep_for(time); }};
+                         .pause = [](Duration time) { std::this_thread::sleep_for(time); },
+                         .in = std::cin};
     const int code = pairadm::pairadm({argv + 1, argv + argc}, shell);
     std::cout.flush();
     if (!std::cout) {

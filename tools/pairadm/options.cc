@@ -12,8 +12,11 @@ namespace hapair::pairadm {
 
 namespace {
 
-constexpr std::string_view kNeedsKernel = "needs the kernel data path, which is not built yet";
-constexpr std::string_view kNotYet = "is not built yet";
+constexpr std::string_view kTimeouts =
+    "is not offered: each service has timeouts of its own here, see [service] in hapair.conf(5)";
+constexpr std::string_view kNoMarks =
+    "needs the kernel data path, which is not built yet: a proxy listens on addresses, give one "
+    "service for each with -t";
 constexpr std::string_view kPairDoesIt =
     "is not needed: the pair replicates by itself, see [pair] in hapair.conf(5) and `pairadm "
     "status`";
@@ -22,7 +25,7 @@ constexpr std::string_view kPairDoesIt =
 constexpr auto kOptions = std::to_array<Option>({
     {Opt::tcp_service, 't', "tcp-service", "ADDRESS:PORT", "the TCP service", {}},
     {Opt::udp_service, 'u', "udp-service", "ADDRESS:PORT", "the UDP service", {}},
-    {Opt::fwmark_service, 'f', "fwmark-service", "MARK", {}, kNeedsKernel},
+    {Opt::fwmark_service, 'f', "fwmark-service", "MARK", {}, kNoMarks},
     {Opt::scheduler, 's', "scheduler", "NAME", "rr, wrr, wlc, sed, mh, ...; a new service has wlc", {}},
     {Opt::persistent, 'p', "persistent", "[SECONDS]", "sticky sessions: idle timeout, 360 when left out; 0 with -E: none", {}},
     {Opt::netmask, 'M', "netmask", "MASK", "clients of one network share a session (IPv6: a prefix length)", {}},
@@ -43,23 +46,31 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::force, 0, "force", "", "although the peer is not known to be ready", {}},
     {Opt::reason, 0, "reason", "TEXT", "why, for whoever looks at the status", {}},
     {Opt::follow, 'f', "follow", "", "goes on with what happens", {}},
-    {Opt::sched_flags, 'b', "sched-flags", "FLAGS", {}, kNotYet},
-    {Opt::u_threshold, 'x', "u-threshold", "CONNECTIONS", {}, kNotYet},
-    {Opt::l_threshold, 'y', "l-threshold", "CONNECTIONS", {}, kNotYet},
-    {Opt::connection, 'c', "connection", "", {}, kNotYet},
-    {Opt::exact, 'X', "exact", "", {}, kNotYet},
-    {Opt::stats, 0, "stats", "", {}, kNotYet},
-    {Opt::rate, 0, "rate", "", {}, kNotYet},
-    {Opt::thresholds, 0, "thresholds", "", {}, kNotYet},
-    {Opt::timeout, 0, "timeout", "", {}, kNotYet},
+    {Opt::state, 0, "state", "STATE", "enabled, drain or disabled", {}},
+    {Opt::from, 0, "from", "ADDRESS[:PORT]", "the client", {}},
+    {Opt::to, 0, "to", "ADDRESS:PORT", "what it connects to", {}},
+    {Opt::udp, 0, "udp", "", "it is UDP", {}},
+    {Opt::sched_flags, 'b', "sched-flags", "FLAGS", "sh-fallback, mh-fallback: always so here", {}},
+    {Opt::u_threshold, 'x', "u-threshold", "CONNECTIONS", "so many and it gets no more; 0 for no limit", {}},
+    {Opt::l_threshold, 'y', "l-threshold", "CONNECTIONS", "below so many it gets some again; 0 for 3/4 of -x", {}},
+    {Opt::connection, 'c', "connection", "", "open connections, one a line", {}},
+    {Opt::exact, 'X', "exact", "", "large figures whole, not with K, M, G or T", {}},
+    {Opt::stats, 0, "stats", "", "connections, packets and bytes since -Z", {}},
+    {Opt::rate, 0, "rate", "", "the same per second", {}},
+    {Opt::thresholds, 0, "thresholds", "", "-x and -y of each server", {}},
+    {Opt::timeout, 0, "timeout", "", {}, kTimeouts},
     {Opt::daemon, 0, "daemon", "", {}, kPairDoesIt},
     {Opt::syncid, 0, "syncid", "ID", {}, kPairDoesIt},
     {Opt::mcast_interface, 0, "mcast-interface", "INTERFACE", {}, kPairDoesIt},
 });
 
-constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask, Opt::ops};
-constexpr OptSet kServerOptions = {Opt::weight, Opt::gatewaying, Opt::ipip, Opt::masquerading};
-constexpr OptSet kListOptions = {Opt::numeric, Opt::json, Opt::persistent_conn, Opt::sort, Opt::nosort};
+constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask, Opt::ops,
+                                    Opt::sched_flags};
+constexpr OptSet kServerOptions = {Opt::weight, Opt::gatewaying, Opt::ipip, Opt::masquerading,
+                                    Opt::state, Opt::u_threshold, Opt::l_threshold};
+constexpr OptSet kListOptions = {Opt::numeric, Opt::json, Opt::persistent_conn, Opt::sort, Opt::nosort,
+                                  Opt::stats, Opt::rate, Opt::exact, Opt::connection,
+                                  Opt::thresholds};
 constexpr OptSet kServer = {Opt::real_server};
 using Service = Command::Service;
 
@@ -78,6 +89,12 @@ constexpr auto kCommands = std::to_array<Command>({
      "change what is named of a server, keep the rest", {}},
     {'d', 0, "delete-server", kServer, {}, Service::required, 0, delete_server_request, run_edit,
      "delete a server of a service", {}},
+    {'S', 0, "save", {}, {Opt::numeric}, Service::none, 0, nullptr, run_save,
+     "print the table as commands, for -R", {}},
+    {'R', 0, "restore", {}, {}, Service::none, 0, nullptr, run_restore_table,
+     "do the commands of standard input, all at once or none", {}},
+    {'Z', 0, "zero", {}, {}, Service::optional, 0, zero_request, run_edit,
+     "let the figures of -L begin anew", {}},
     {'L', 'l', "list", {}, kListOptions, Service::optional, 0, list_request, run_list,
      "list the services and their servers", {}},
     {0, 0, "drain", {}, {Opt::json}, Service::none, 2, nullptr, run_server_state,
@@ -86,6 +103,8 @@ constexpr auto kCommands = std::to_array<Command>({
      "no clients for a server, as if it were down: disable SERVICE SERVER", {}},
     {0, 0, "enable", {}, {Opt::json}, Service::none, 2, nullptr, run_server_state,
      "ends drain and disable: enable SERVICE SERVER", {}},
+    {0, 0, "explain", {Opt::from, Opt::to}, {Opt::udp, Opt::ipv6, Opt::json}, Service::none, 0, nullptr, run_explain,
+     "which server a client would get now, and why", {}},
     {0, 0, "status", {}, {Opt::json}, Service::none, 0, nullptr, run_status,
      "both nodes: who is active, since when, why, and what is wrong", {}},
     {0, 0, "vrrp", {}, {Opt::json}, Service::none, 1, nullptr, run_vrrp,
@@ -102,10 +121,7 @@ constexpr auto kCommands = std::to_array<Command>({
      "make the pair's key: keygen [FILE]", {}},
     {'h', 0, "help", {}, {}, Service::none, 0, nullptr, run_help, "this text", {}},
     {'v', 0, "version", {}, {}, Service::none, 0, nullptr, run_version, "the version", {}},
-    {'S', 0, "save", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
-    {'R', 0, "restore", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
-    {'Z', 0, "zero", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNotYet},
-    {0, 0, "--set", {}, {}, Service::none, 0, nullptr, nullptr, {}, kNeedsKernel},
+    {0, 0, "--set", {}, {}, Service::none, 0, nullptr, nullptr, {}, kTimeouts},
     {0, 0, "--start-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
     {0, 0, "--stop-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
 });

@@ -219,6 +219,13 @@ class Parser {
       return fail("{} needs the service: -t ADDRESS:PORT or -u ADDRESS:PORT", spelling(command));
     if (command.needs.has(Opt::real_server) && !out_.has(Opt::real_server))
       return fail("{} needs the server: -r ADDRESS[:PORT]", spelling(command));
+    if (command.needs.has(Opt::from) && !(out_.has(Opt::from) && out_.has(Opt::to)))
+      return fail("{} needs the client and what it connects to: --from ADDRESS --to ADDRESS:PORT",
+                  spelling(command));
+    const auto forms = {Opt::stats, Opt::rate, Opt::thresholds, Opt::persistent_conn,
+                        Opt::connection};
+    if (std::ranges::count_if(forms, [&](Opt form) { return out_.has(form); }) > 1)
+      return fail("one of --stats, --rate, --thresholds, --persistent-conn and -c, please");
     if (out_.has(Opt::sort) && out_.has(Opt::nosort)) return fail("--sort or --nosort, not both");
     return {};
   }

@@ -34,6 +34,10 @@ Result<NamedService> named_service(const Invocation& in, const Names& names) {
 
 }  // namespace
 
+bool names_service(const Invocation& in) {
+  return in.has(Opt::tcp_service) || in.has(Opt::udp_service);
+}
+
 Result<control::ServiceKey> service_key(const Invocation& in, const Names& names) {
   return named_service(in, names).map([](NamedService named) { return std::move(named.key); });
 }
@@ -55,6 +59,10 @@ Result<control::ServiceEdit> service_edit(const Invocation& in, const Names& nam
   if (!service) return tl::unexpected(service.error());
   control::ServiceEdit edit;
   *edit.mutable_key() = std::move(service->key);
+  if (in.has(Opt::sched_flags)) {
+    if (auto flags = check_sched_flags(in.value(Opt::sched_flags)); !flags)
+      return tl::unexpected(flags.error());
+  }
   if (in.has(Opt::scheduler)) edit.set_scheduler(in.value(Opt::scheduler));
   if (in.has(Opt::persistent)) {
     const std::string& text = in.value(Opt::persistent);
@@ -85,6 +93,17 @@ Result<control::ServerEdit> server_edit(const Invocation& in, const Names& names
     if (!weight) return tl::unexpected(weight.error());
     edit.set_weight(*weight);
   }
+  if (in.has(Opt::u_threshold)) {
+    const auto most = parse_threshold("-x", in.value(Opt::u_threshold));
+    if (!most) return tl::unexpected(most.error());
+    edit.set_max_connections(*most);
+  }
+  if (in.has(Opt::l_threshold)) {
+    const auto least = parse_threshold("-y", in.value(Opt::l_threshold));
+    if (!least) return tl::unexpected(least.error());
+    edit.set_min_connections(*least);
+  }
+  if (in.has(Opt::state)) edit.set_admin(in.value(Opt::state));  // lbcore knows which there are
   const std::pair<Opt, const char*> methods[] = {
       {Opt::gatewaying, "route"}, {Opt::ipip, "tunnel"}, {Opt::masquerading, "masq"}};
   for (const auto& [opt, method] : methods) {

@@ -9,6 +9,8 @@
 
 namespace hapair::pairadm {
 
+/// Whether a service is named at all.
+bool names_service(const Invocation&);
 /// -t ADDRESS:PORT.
 Result<control::ServiceKey> service_key(const Invocation&, const Names&);
 /// -t and -r; without a port -r copies the service's.

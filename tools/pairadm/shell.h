@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <istream>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ struct Shell {
   std::string user;  // who asks
   std::function<TimePoint()> now;
   std::function<void(Duration)> pause;
+  std::istream& in;  // what -R reads
 };
 
 /// The whole program: parses `args` (without the program's name), runs the command, returns the

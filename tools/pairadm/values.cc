@@ -87,6 +87,29 @@ Result<uint32_t> parse_weight(std::string_view text) {
   return static_cast<uint32_t>(*weight);
 }
 
+Result<uint32_t> parse_threshold(std::string_view option, std::string_view text) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  const auto connections = parse_integer(text);
+  if (!connections || *connections < 0 || *connections > most)
+    return fail("{} {}: a number of connections of 0 .. {}", option, text, most);
+  return static_cast<uint32_t>(*connections);
+}
+
+Status check_sched_flags(std::string_view text) {
+  while (true) {
+    const size_t comma = text.find(',');
+    const std::string_view flag = text.substr(0, comma);
+    if (flag == "sh-port" || flag == "mh-port" || flag == "flag-2")
+      return fail(
+          "-b {}: the client's port is not hashed, all connections of an address stay together",
+          flag);
+    if (flag != "sh-fallback" && flag != "mh-fallback" && flag != "flag-1")
+      return fail("-b {}: valid are sh-fallback and mh-fallback", flag);
+    if (comma == std::string_view::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
 Result<uint32_t> parse_netmask(std::string_view text, bool ipv6) {
   if (ipv6) {
     const auto length = parse_integer(text);

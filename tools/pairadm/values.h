@@ -29,6 +29,13 @@ inline constexpr uint32_t kBarePersistentSeconds = 360;
 /// Weight: 0 .. 2^31-1.
 Result<uint32_t> parse_weight(std::string_view text);
 
+/// -x and -y: 0 .. 2^31-1 connections.
+Result<uint32_t> parse_threshold(std::string_view option, std::string_view text);
+
+/// -b: flags, with commas between them. Hashing here always falls back to another server when the
+/// right one is out, so sh-fallback and mh-fallback change nothing; there are no others.
+Status check_sched_flags(std::string_view text);
+
 /// "255.255.255.0" -> 24 for IPv4, "64" -> 64 for IPv6.
 Result<uint32_t> parse_netmask(std::string_view text, bool ipv6);
 

@@ -24,6 +24,11 @@ enum ExitCode : int {
 /// code.
 tl::expected<control::Reply, int> ask_vrrpd(const Invocation&, Shell&, const control::Request&);
 
+/// What lbcore lists for this command; says on standard error why there is none. The exit code
+/// then.
+tl::expected<control::Listing, int> fetch_listing(const Invocation&, Shell&,
+                                                  const control::Request&);
+
 Result<control::Request> add_service_request(const Invocation&, const Names&);
 Result<control::Request> edit_service_request(const Invocation&, const Names&);
 Result<control::Request> delete_service_request(const Invocation&, const Names&);
@@ -31,11 +36,16 @@ Result<control::Request> clear_request(const Invocation&, const Names&);
 Result<control::Request> add_server_request(const Invocation&, const Names&);
 Result<control::Request> edit_server_request(const Invocation&, const Names&);
 Result<control::Request> delete_server_request(const Invocation&, const Names&);
+Result<control::Request> zero_request(const Invocation&, const Names&);
 Result<control::Request> list_request(const Invocation&, const Names&);
 
-int run_edit(const Invocation&, Shell&);  // sends the request of any edit
+int run_edit(const Invocation&, Shell&);         // sends the request of any edit
+int run_connections(const Invocation&, Shell&);  // -Lc
+int run_save(const Invocation&, Shell&);
+int run_restore_table(const Invocation&, Shell&);  // -R; `restore` is vrrpd's
 int run_list(const Invocation&, Shell&);
 int run_server_state(const Invocation&, Shell&);  // drain, disable, enable
+int run_explain(const Invocation&, Shell&);
 int run_status(const Invocation&, Shell&);
 int run_vrrp(const Invocation&, Shell&);
 int run_handover(const Invocation&, Shell&);

@@ -245,6 +245,117 @@ TEST_F(Runtime, StickyClientKeepsItsServer) {
       << listed;
 }
 
+TEST_F(Runtime, ExplainAgreesWithWhatHappens) {
+  does("-A -t 10.0.0.1:8000 -s rr -p 60");
+  for (const char* server : {"10.0.1.11", "10.0.1.12"})
+    does(std::string("-a -t 10.0.0.1:8000 -r ") + server + ":8080");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.13:8080 --state drain");
+  ASSERT_TRUE(wait_up(3));
+  const auto explain = [&] {
+    const Finished done = pairadm("explain --from 10.0.0.10:1234 --to 10.0.0.1:8000 --json");
+    EXPECT_EQ(done.exit.code, 0) << done.err;
+    return nlohmann::json::parse(done.out);
+  };
+  const auto before = explain();
+  EXPECT_EQ(before["service"], "tcp-10.0.0.1:8000");
+  EXPECT_EQ(before["session"], nullptr);
+  EXPECT_EQ(before["picks"].size(), 2U) << before.dump(2);
+  EXPECT_EQ(before["servers"][2]["why_not"], "drain: only clients with a session");
+
+  const std::string own = std::string("10.0.1.1") + fetch().at(1) + ":8080";
+  const auto with_session = explain();
+  EXPECT_EQ(with_session["session"]["server"], own) << with_session.dump(2);
+  EXPECT_EQ(with_session["picks"], nlohmann::json::array({own}));
+  does("-e -t 10.0.0.1:8000 --state disabled -r " + own);
+  const auto disabled = explain();
+  EXPECT_EQ(disabled["session"]["why_not"], "its server is disabled");
+  EXPECT_EQ(disabled["picks"].size(), 1U) << disabled.dump(2);
+  does("-E -t 10.0.0.1:8000 -s sh");
+  EXPECT_EQ(explain()["picks"].size(), 1U);
+  EXPECT_EQ(pairadm("explain --from 10.0.0.10 --to 10.0.0.1:8001").exit.code, 1);
+}
+
+TEST_F(Runtime, SaveClearRestoreSaveIsTheSame) {
+  does("-A -t 10.0.0.1:8000 -s rr -p 60 -M 255.255.255.0");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w 3");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.12:8080 -x 9 -y 5 --state drain");
+  does("-e -t 10.0.0.100:80 -r 10.0.1.13:8080 -w 7");
+  const std::string saved = pairadm("-S").out;
+  EXPECT_NE(saved.find("-A -t 10.0.0.1:8000 -s rr -p 60 -M 255.255.255.0\n"
+                       "-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w 3\n"
+                       "-a -t 10.0.0.1:8000 -r 10.0.1.12:8080 -w 1 -x 9 -y 5 --state drain\n"),
+            std::string::npos)
+      << saved;
+  EXPECT_NE(saved.find("-a -t 10.0.0.100:80 -r 10.0.1.13:8080 -w 7\n"), std::string::npos);
+  const auto before = nlohmann::json::parse(pairadm("-L --json").out);
+
+  const auto restore = [&](const std::string& text) { return lab_->pairadm("lb1", {"-R"}, text); };
+  const Finished wrong = restore("-C\n" + saved + "-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w x\n");
+  EXPECT_EQ(wrong.exit.code, 2) << wrong.err;
+  EXPECT_EQ(pairadm("-S").out, saved) << "one mistake, and nothing was done";
+  does("-C");
+  EXPECT_EQ(pairadm("-S").out, "");
+  const Finished restored = restore("# a comment\n\n" + saved);
+  EXPECT_EQ(restored.exit.code, 0) << restored.err;
+  EXPECT_EQ(pairadm("-S").out, saved);
+  const auto after = nlohmann::json::parse(pairadm("-L --json").out);
+  ASSERT_EQ(after.at("services").size(), before.at("services").size());
+  for (size_t i = 0; i < after.at("services").size(); ++i) {
+    for (const char* key : {"name", "pool", "scheduler", "runtime"})
+      EXPECT_EQ(after["services"][i][key], before["services"][i][key]);
+  }
+  EXPECT_EQ(restore("-C\n" + saved).exit.code, 0);
+  EXPECT_EQ(pairadm("-S").out, saved);
+}
+
+TEST_F(Runtime, ConnectionsFiguresAndZero) {
+  does("-A -t 10.0.0.1:8000 -s rr");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(wait_up(1));
+  EXPECT_NE(fetch(), "");
+  EXPECT_NE(fetch(), "");
+  Process open_one(
+      {.argv = {"curl", "-s", "-f", "--max-time", "10", std::string(kUrl) + "/slow?ms=2500"},
+       .in = &lab_->client()});
+  ASSERT_TRUE(eventually(
+      3s, [&] { return service().at("counters").at("active") == 1; }, "the request is open"));
+  const std::string entries = pairadm("-Lcn").out;
+  EXPECT_NE(entries.find(" ESTABLISHED "), std::string::npos) << entries;
+  EXPECT_NE(entries.find("10.0.0.1:8000"), std::string::npos) << entries;
+  EXPECT_NE(entries.find("10.0.1.11:8080\n"), std::string::npos) << entries;
+  const auto all = nlohmann::json::parse(pairadm("-Lc --json -t 10.0.0.1:8000").out);
+  ASSERT_EQ(all.at("connections").size(), 1U) << all.dump(2);
+  EXPECT_EQ(all["connections"][0]["state"], "established");
+  EXPECT_EQ(nlohmann::json::parse(pairadm("-Lc --json -t 10.0.0.100:80").out)["connections"].size(),
+            0U);
+
+  const auto row = [&](const std::string& form) {
+    const std::string out = pairadm("-Ln --exact " + form + " -t 10.0.0.1:8000").out;
+    std::istringstream lines(out.substr(out.find("TCP  10.0.0.1:8000")));
+    std::string word;
+    std::vector<uint64_t> figures;
+    lines >> word >> word;
+    for (uint64_t figure = 0; figures.size() < 5 && lines >> figure;) figures.push_back(figure);
+    figures.resize(5);
+    return figures;
+  };
+  // A connection tells of its reads when it is over.
+  EXPECT_TRUE(eventually(
+      3s, [&] { return row("--stats")[1] >= 2; }, "reads from clients"));
+  const auto stats = row("--stats");
+  EXPECT_EQ(stats[0], 3U);
+  EXPECT_GT(stats[3], 100U) << "bytes from clients";
+  EXPECT_TRUE(eventually(
+      5s, [&] { return !fetch().empty() && row("--rate")[3] > 0; }, "a rate"));
+  ASSERT_TRUE(open_one.wait(10s));
+  ASSERT_TRUE(eventually(
+      3s, [&] { return service().at("counters").at("active") == 0; }, "all are over"));
+  does("-Z -t 10.0.0.1:8000");
+  EXPECT_EQ(row("--stats"), std::vector<uint64_t>(5, 0));
+  EXPECT_NE(fetch(), "");
+  EXPECT_EQ(row("--stats")[0], 1U);
+}
+
 TEST_F(Runtime, ClearLeavesNothing) {
   does("-A -t 10.0.0.1:8000");
   does("-C");

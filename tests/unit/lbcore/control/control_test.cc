@@ -1,6 +1,7 @@
 // Bytes in, bytes out: what the control API makes of requests, good, bad and hostile.
 #include "lbcore/control.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,12 @@ class ControlApiTest : public testing::Test {
 
   control::Reply ask_bytes(const std::string& bytes) {
     control::Reply reply;
-    EXPECT_TRUE(reply.ParseFromString(api_.handle(bytes, 0)));
+    const auto later = [this](const std::string& page) {
+      pages_.push_back(page);
+      return true;
+    };
+    const auto answer = api_.handle(bytes, 0, later);
+    EXPECT_TRUE(answer.has_value() && reply.ParseFromString(*answer));
     return reply;
   }
 
@@ -37,6 +43,10 @@ class ControlApiTest : public testing::Test {
   Spec spec_;
   std::vector<Spec> applied_;
   Status apply_result_;
+  Spec file_;
+  std::vector<std::string> zeroed_;
+  std::vector<std::string> pages_;
+  bool busy_ = false;
   control::Listing listing_;
   ControlApi api_{log_,
                   {.spec = [this]() -> const Spec& { return spec_; },
@@ -51,7 +61,29 @@ class ControlApiTest : public testing::Test {
                          status.set_node("lb1");
                          return status;
                        },
-                   .listing = [this] { return listing_; }}};
+                   .listing = [this] { return listing_; },
+                   .zero =
+                       [this](const ListenKey* only) {
+                         zeroed_.push_back(only == nullptr ? "all" : only->second.to_string());
+                         return only == nullptr || only->second.port == 80;
+                       },
+                   .connections =
+                       [this](std::optional<ListenKey> only, const ControlApi::OnPage& on_page) {
+                         if (busy_) return false;
+                         control::ConnectionPage page;
+                         page.set_last(true);
+                         page.add_entries()->set_listen(only ? only->second.to_string() : "all");
+                         return on_page(page);
+                       },
+                   .explain = [](const control::ExplainRequest& request)
+                       -> tl::expected<control::Explanation, ExplainError> {
+                     if (request.listen().empty())
+                       return tl::unexpected(ExplainError{control::NOT_FOUND, "No such service"});
+                     control::Explanation out;
+                     out.set_service("web");
+                     return out;
+                   },
+                   .file = [this]() -> const Spec& { return file_; }}};
 };
 
 TEST_F(ControlApiTest, EditIsAppliedOnce) {
@@ -68,6 +100,70 @@ TEST_F(ControlApiTest, RefusedEditIsNotApplied) {
   EXPECT_EQ(reply.code(), control::ALREADY_EXISTS);
   EXPECT_EQ(reply.message(), "Service already exists: TCP 192.0.2.10:80 (tcp-192.0.2.10:80)");
   EXPECT_EQ(applied_.size(), 1U);
+}
+
+TEST_F(ControlApiTest, ARestoreIsAppliedOnce) {
+  control::Request request;
+  *request.mutable_restore_table()->add_commands() = add_service("192.0.2.10:80");
+  *request.mutable_restore_table()->add_commands() = add_service("192.0.2.10:81");
+  EXPECT_EQ(ask(request).code(), control::OK);
+  ASSERT_EQ(applied_.size(), 1U);
+  EXPECT_EQ(applied_[0].services.size(), 2U);
+}
+
+TEST_F(ControlApiTest, ARefusedRestoreNamesItsCommand) {
+  control::Request request;
+  *request.mutable_restore_table()->add_commands() = add_service("192.0.2.10:80");
+  *request.mutable_restore_table()->add_commands() = add_service("frob");
+  const auto reply = ask(request);
+  EXPECT_EQ(reply.code(), control::INVALID);
+  EXPECT_EQ(reply.failed_command(), 2U);
+  EXPECT_TRUE(applied_.empty());
+}
+
+TEST_F(ControlApiTest, Explain) {
+  control::Request request;
+  request.mutable_explain();
+  EXPECT_EQ(ask(request).code(), control::NOT_FOUND);
+  request.mutable_explain()->set_listen("10.0.0.100:80");
+  EXPECT_EQ(ask(request).explanation().service(), "web");
+}
+
+TEST_F(ControlApiTest, ConnectionsComeAsPages) {
+  ask(add_service("192.0.2.10:80"));
+  control::Request request;
+  request.mutable_connections();
+  const auto later = [this](const std::string& page) {
+    pages_.push_back(page);
+    return true;
+  };
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 0, later));
+  request.mutable_connections()->mutable_service()->set_listen("192.0.2.10:80");
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 0, later));
+  ASSERT_EQ(pages_.size(), 2U);
+  control::Reply reply;
+  ASSERT_TRUE(reply.ParseFromString(pages_[1]));
+  EXPECT_TRUE(reply.connections().last());
+  EXPECT_EQ(reply.connections().entries(0).listen(), "192.0.2.10:80");
+
+  request.mutable_connections()->mutable_service()->set_listen("192.0.2.10:81");
+  EXPECT_EQ(ask(request).code(), control::NOT_FOUND);
+  busy_ = true;
+  request.mutable_connections()->clear_service();
+  EXPECT_EQ(ask(request).code(), control::REFUSED);
+}
+
+TEST_F(ControlApiTest, ZeroOfAllOrOneService) {
+  control::Request request;
+  request.mutable_zero();
+  EXPECT_EQ(ask(request).code(), control::OK);
+  request.mutable_zero()->mutable_service()->set_listen("10.0.0.100:80");
+  EXPECT_EQ(ask(request).code(), control::OK);
+  request.mutable_zero()->mutable_service()->set_listen("10.0.0.100:81");
+  EXPECT_EQ(ask(request).code(), control::NOT_FOUND);
+  request.mutable_zero()->mutable_service()->set_listen("frob");
+  EXPECT_EQ(ask(request).code(), control::INVALID);
+  EXPECT_EQ(zeroed_, (std::vector<std::string>{"all", "10.0.0.100:80", "10.0.0.100:81"}));
 }
 
 TEST_F(ControlApiTest, FailureToApplyIsTold) {
@@ -147,7 +243,7 @@ TEST_F(ControlApiTest, SizeIsBounded) {
   request.mutable_add_service()->set_scheduler(std::string(ControlApi::kMaxRequestBytes, 'x'));
   const auto reply = ask(request);
   EXPECT_EQ(reply.code(), control::INVALID);
-  EXPECT_TRUE(reply.message().ends_with("at most 65536 are taken")) << reply.message();
+  EXPECT_TRUE(reply.message().ends_with("at most 1048576 are taken")) << reply.message();
 }
 
 }  // namespace

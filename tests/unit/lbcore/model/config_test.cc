@@ -114,6 +114,26 @@ TEST_F(ConfigTest, HowConnectionsAreRelayed) {
   EXPECT_EQ(loaded->spec.services[1].relay, ServiceRelay{}) << "the defaults are the same in both";
 }
 
+TEST_F(ConfigTest, StatesOfServersAndTheSessionsOfThoseThatAreDown) {
+  const auto loaded = load(
+      "[pool web]\n"
+      "on_down = keep\n"
+      "[server web/a]\n"
+      "address = 10.0.1.11:8080\n"
+      "state = drain\n"
+      "[server web/b]\n"
+      "address = 10.0.1.12:8080\n"
+      "state = disabled\n"
+      "[server web/c]\n"
+      "address = 10.0.1.13:8080\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const PoolSpec& pool = loaded->spec.pools[0];
+  EXPECT_EQ(pool.on_down, OnDown::keep);
+  EXPECT_EQ(pool.servers[0].admin, ServerAdmin::drain);
+  EXPECT_EQ(pool.servers[1].admin, ServerAdmin::disabled);
+  EXPECT_EQ(pool.servers[2].admin, ServerAdmin::enabled);
+}
+
 TEST_F(ConfigTest, DefaultsOfAnEmptyFile) {
   const auto loaded = load("");
   ASSERT_TRUE(loaded) << loaded.error().message;

@@ -17,10 +17,13 @@ TEST(Sticky, Accepted) {
   EXPECT_EQ(parse_sticky(" source/24\t90s ").value(),
             (StickySpec{.timeout = 90s, .prefix_v4 = 24}));
   EXPECT_EQ(parse_sticky("source/64 1h").value(), (StickySpec{.timeout = 1h, .prefix_v6 = 64}));
+  EXPECT_EQ(parse_sticky("source/24/56 1h").value(),
+            (StickySpec{.timeout = 1h, .prefix_v4 = 24, .prefix_v6 = 56}));
 }
 
 TEST(Sticky, PrintedAsItIsRead) {
-  for (const char* text : {"none", "source/32 10m", "source/24 90s", "source/64 1h"}) {
+  for (const char* text : {"none", "source/32 10m", "source/24 90s", "source/64 1h",
+                           "source/24/56 1h", "source/32/20 1h"}) {
     EXPECT_EQ(to_string(parse_sticky(text).value()), text);
   }
 }
@@ -56,6 +59,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "'source/0': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)"},
         Refused{"source/129 10m",
                 "'source/129': the prefix length must be 1 to 32 (IPv4) or 1 to 128 (IPv6)"},
+        Refused{"source/33/64 10m",
+                "'source/33/64': the prefix lengths must be 1 to 32 (IPv4) and 1 to 128 (IPv6)"},
+        Refused{"source/24/ 10m",
+                "'source/24/': the prefix lengths must be 1 to 32 (IPv4) and 1 to 128 (IPv6)"},
+        Refused{"source/24/64/1 10m",
+                "'source/24/64/1': the prefix lengths must be 1 to 32 (IPv4) and 1 to 128 (IPv6)"},
         Refused{"source/32 10ms", "timeout 10ms is out of range, valid are 1s to 31d"},
         Refused{"source/32 40d", "timeout 40d is out of range, valid are 1s to 31d"}));
 

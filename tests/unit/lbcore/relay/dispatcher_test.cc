@@ -355,5 +355,37 @@ TEST_F(StickyDispatcherTest, AServerThatAReloadTookOutGetsNoSession) {
   EXPECT_EQ(choose(), "c");
 }
 
+TEST_F(StickyDispatcherTest, AKeptSessionWaitsForItsServer) {
+  spec.on_down = OnDown::keep;
+  publish();
+  dispatcher.record(pool().id, kClient, live(1), kNow);
+  live(1).up = false;
+  EXPECT_EQ(choose(), "a");
+  dispatcher.record(pool().id, kClient, live(0), kNow);
+  EXPECT_EQ(choose(), "c") << "scheduled anew each time";
+  live(1).up = true;
+  EXPECT_EQ(choose(), "b*");
+  spec.servers.erase(spec.servers.begin() + 1);
+  publish();
+  const std::string next = choose();
+  dispatcher.record(pool().id, kClient, live(next == "a" ? 0 : 1), kNow);
+  EXPECT_EQ(choose(), next + "*") << "a server that is gone for good does not come back";
+}
+
+TEST_F(StickyDispatcherTest, AnOpenConnectionHoldsTheSession) {
+  publish();
+  EXPECT_TRUE(dispatcher.hold(pool().id, kClient)) << "nothing there yet: harmless";
+  dispatcher.record(pool().id, kClient, live(1), kNow);
+  EXPECT_TRUE(dispatcher.hold(pool().id, kClient));
+  EXPECT_EQ(sessions.expire(kNow + 1h), 0U);
+  dispatcher.release(pool().id, kClient, kNow + 1h);
+  EXPECT_EQ(sessions.expire(kNow + 1h + 9min), 0U);
+  EXPECT_EQ(sessions.expire(kNow + 1h + 10min), 1U);
+  dispatcher.release(pool().id, kClient, kNow + 2h);
+  spec.sticky = {};
+  publish();
+  EXPECT_FALSE(dispatcher.hold(pool().id, kClient));
+}
+
 }  // namespace
 }  // namespace hapair::lbcore::relay

@@ -111,6 +111,16 @@ TEST_F(SessionStoreTest, ForgettingAServerIsAChangePerSession) {
   EXPECT_EQ(servers[2]->sessions, 1000U);
 }
 
+TEST_F(SessionStoreTest, OneCallForgetsABoundedNumber) {
+  const size_t count = 2 * SessionStore::kMaxExpired + 1;
+  for (uint32_t n = 0; n < count; ++n) store.put(kWeb, client(n), n == 7 ? 1 : 0, kStart);
+  auto cursor = store.forget_server(kWeb, 0, kStart);
+  ASSERT_TRUE(cursor);
+  EXPECT_EQ(store.size(), count - SessionStore::kMaxExpired);
+  while (cursor) cursor = store.forget_server(kWeb, 0, kStart, *cursor);
+  EXPECT_EQ(store.size(), 1U);
+}
+
 TEST(SessionStore, AnEvictionIsListedBeforeWhatTookItsPlace) {
   StoreFixture fixture(2);
   fixture.store.configure(fixture.topology(), kStart);

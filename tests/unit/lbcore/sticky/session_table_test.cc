@@ -285,5 +285,58 @@ TEST_F(SessionTableTest, TheDigestIsPartOfTheProtocol) {
   EXPECT_EQ(table_.digest(), (TableDigest{.entries = 2, .sum = 0x507f6a3d48e5abf7}));
 }
 
+TEST_F(SessionTableTest, ASessionWithAnOpenConnectionDoesNotExpire) {
+  table_.put(client(1), 0, kStart);
+  table_.hold(client(1));
+  table_.hold(client(1));
+  table_.put(client(2), 0, kStart + 1s);
+  EXPECT_EQ(keys(table_.expire(kStart + 60s, 9)), std::vector{client(2)});
+  EXPECT_EQ(table_.holders(client(1)), 2U);
+  table_.release(client(1), kStart + 70s);
+  EXPECT_TRUE(table_.expire(kStart + 90s, 9).empty());
+  table_.release(client(1), kStart + 100s);
+  EXPECT_TRUE(table_.expire(kStart + 110s - 1ns, 9).empty()) << "its timeout begins with the end";
+  EXPECT_EQ(keys(table_.expire(kStart + 110s, 9)), std::vector{client(1)});
+}
+
+TEST_F(SessionTableTest, OneCallLooksAtABoundedNumberOfHeldSessions) {
+  for (uint32_t n = 1; n <= 4; ++n) {
+    table_.put(client(n), 0, kStart);
+    if (n < 4) table_.hold(client(n));
+  }
+  EXPECT_TRUE(table_.expire(kStart + 60s, 3).empty());
+  EXPECT_EQ(keys(table_.expire(kStart + 60s, 3)), std::vector{client(4)});
+}
+
+TEST_F(SessionTableTest, AHeldSessionMakesRoomLikeAnyOther) {
+  for (uint32_t n = 1; n <= 4; ++n) {
+    table_.put(client(n), 0, kStart);
+    table_.hold(client(n));
+  }
+  EXPECT_EQ(table_.put(client(5), 0, kStart).evicted->key, client(1));
+  table_.release(client(1), kStart);  // its connection ends: nothing is left to release
+  table_.put(client(1), 0, kStart);
+  EXPECT_EQ(table_.holders(client(1)), 0U);
+  table_.release(client(1), kStart);
+  EXPECT_EQ(table_.holders(client(1)), 0U);
+}
+
+TEST_F(SessionTableTest, HoldersSurviveAnotherServerAndEndWithReleaseAll) {
+  table_.put(client(1), 0, kStart);
+  table_.hold(client(1));
+  table_.put(client(1), 1, kStart);
+  EXPECT_EQ(table_.holders(client(1)), 1U);
+  EXPECT_EQ(table_.use(client(1), kStart), ServerId{1});
+  table_.release_all();
+  EXPECT_EQ(keys(table_.expire(kStart + 10s, 9)), std::vector{client(1)});
+}
+
+TEST_F(SessionTableTest, HoldersAreCountedUpToTheirMost) {
+  table_.put(client(1), 0, kStart);
+  for (int i = 0; i < 70000; ++i) table_.hold(client(1));
+  EXPECT_EQ(table_.holders(client(1)), 65535U);
+  EXPECT_EQ(table_.peek(client(1), kStart)->version, 1U);
+}
+
 }  // namespace
 }  // namespace hapair::lbcore::sticky

@@ -112,7 +112,8 @@ std::string completed(const std::string& line, const std::string& last) {
 TEST(Completion, FollowsTheCommand) {
   EXPECT_EQ(completed("", "--add-s"), "--add-service --add-server");
   EXPECT_EQ(completed("", "sta"), "status");
-  EXPECT_EQ(completed("-A -t 192.0.2.10:80", "--s"), "--scheduler");
+  EXPECT_EQ(completed("-A -t 192.0.2.10:80", "--s"), "--scheduler --sched-flags");
+  EXPECT_EQ(completed("-a --state", "d"), "drain disabled");
   EXPECT_EQ(completed("-A -t 192.0.2.10:80 -s", "w"), "wrr wlc");
   EXPECT_EQ(completed("-a -t 192.0.2.10:80", "--r"), "--real-server --run-dir");
   EXPECT_EQ(completed("-Ln", "--j"), "--json");

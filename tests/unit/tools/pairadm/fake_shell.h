@@ -34,6 +34,7 @@ inline Names fixed_names() {
 struct FakeShell {
   std::ostringstream out;
   std::ostringstream err;
+  std::istringstream in;
   std::map<std::string, control::Reply, std::less<>> daemons;  // by name; missing: not running
   std::vector<control::Request> asked;
   std::vector<Call> calls;
@@ -73,7 +74,8 @@ struct FakeShell {
         .host = "lb1",
         .user = "root",
         .now = [this] { return now; },
-        .pause = [this](Duration time) { now += time; }};
+        .pause = [this](Duration time) { now += time; },
+        .in = in};
     return pairadm(args, shell);
   }
 };

@@ -61,6 +61,58 @@ TEST(Listing, AsIpvsadmPrintsIt) {
             "  -> 10.0.0.3:8080                Proxy   0      4294967295 0         \n");
 }
 
+TEST(Listing, StatsCountSinceZero) {
+  auto listing = sample();
+  listing.mutable_services(0)->mutable_servers()->DeleteSubrange(1, 1);
+  for (auto* counters : {listing.mutable_services(0)->mutable_counters(),
+                         listing.mutable_services(0)->mutable_servers(0)->mutable_counters()}) {
+    counters->set_connections(1234);
+    counters->set_packets_in(99999999);
+    counters->set_packets_out(100000000);
+    counters->set_bytes_in(99999999999);
+    counters->set_bytes_out(1234567890123456);
+  }
+  listing.mutable_services(0)->mutable_zeroed()->set_connections(1000);
+  EXPECT_EQ(text(listing, true, Columns::stats),
+            "hapair 0.1.0 (sessions=1234)\n"
+            "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  192.0.2.10:80                     234 99999999  100000K   99999M    1234T\n"
+            "  -> 10.0.0.2:8080                    1234 99999999  100000K   99999M    1234T\n");
+  const Names names = fixed_names();
+  EXPECT_NE(listing_text(listing, {.numeric = true,
+                                   .columns = Columns::stats,
+                                   .whole_table = false,
+                                   .exact = true,
+                                   .names = names})
+                .find(" 100000000 99999999999 1234567890123456\n"),
+            std::string::npos);
+}
+
+TEST(Listing, Thresholds) {
+  auto listing = sample();
+  listing.mutable_services(0)->mutable_servers(0)->set_max_connections(100);
+  listing.mutable_services(0)->mutable_servers(0)->set_min_connections(80);
+  EXPECT_EQ(text(listing, true, Columns::thresholds, false),
+            "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  192.0.2.10:80 wrr persistent 600 mask 255.255.255.0\n"
+            "  -> 10.0.0.2:8080                100        80         12         0         \n"
+            "  -> 10.0.0.3:8080                0          0          4294967295 0         \n");
+}
+
+TEST(Listing, Rates) {
+  auto listing = sample();
+  listing.mutable_services(0)->mutable_servers()->Clear();
+  auto* rates = listing.mutable_services(0)->mutable_rates();
+  rates->set_connections(12.4);
+  rates->set_bytes_out(99.6);
+  EXPECT_EQ(text(listing, true, Columns::rate, false),
+            "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  192.0.2.10:80                      12        0        0        0      100\n");
+}
+
 TEST(Listing, ATakenOutServerSaysSo) {
   auto listing = sample();
   listing.mutable_services(0)->mutable_servers(0)->set_admin("enabled");
@@ -201,7 +253,9 @@ TEST(Listing, Json) {
         "active": 0,
         "bytes_in": 0,
         "bytes_out": 0,
-        "failed": 0
+        "failed": 0,
+        "packets_in": 0,
+        "packets_out": 0
       },
       "servers": [
         {
@@ -219,9 +273,16 @@ TEST(Listing, Json) {
             "active": 12,
             "bytes_in": 0,
             "bytes_out": 0,
-            "failed": 0
+            "failed": 0,
+            "packets_in": 0,
+            "packets_out": 0
           },
-          "state": "enabled"
+          "state": "enabled",
+          "rates": null,
+          "max_connections": 0,
+          "min_connections": 0,
+          "backup": false,
+          "full": false
         }
       ],
       "refused": {
@@ -229,7 +290,8 @@ TEST(Listing, Json) {
       },
       "idle_timeouts": 3,
       "half_closed_timeouts": 2,
-      "queued": 0
+      "queued": 0,
+      "rates": null
     }
   ]
 }

@@ -34,6 +34,9 @@ std::string text(const control::ServerKey& key) {
 std::string text(const control::ServerEdit& edit) {
   std::string out = text(edit.key());
   if (edit.has_weight()) out += fmt::format(" weight={}", edit.weight());
+  if (edit.has_max_connections()) out += fmt::format(" most={}", edit.max_connections());
+  if (edit.has_min_connections()) out += fmt::format(" least={}", edit.min_connections());
+  if (edit.has_admin()) out += fmt::format(" state={}", edit.admin());
   if (edit.has_forward()) out += " forward=" + edit.forward();
   return out;
 }
@@ -95,6 +98,12 @@ INSTANTIATE_TEST_SUITE_P(
              "add service tcp 192.0.2.10:80 scheduler=wrr sticky=600"},
         Case{"-At 192.0.2.10:80 -swrr -p600 -M=255.255.0.0",
              "add service tcp 192.0.2.10:80 scheduler=wrr sticky=600 prefix=16"},
+        Case{"-A -t 192.0.2.10:80 -s sh -b sh-fallback,flag-1",
+             "add service tcp 192.0.2.10:80 scheduler=sh"},
+        Case{"-A -t 192.0.2.10:80 -s sh -b sh-fallback,sh-port",
+             "! -b sh-port: the client's port is not hashed, all connections of an address stay "
+             "together"},
+        Case{"-A -t 192.0.2.10:80 -b frob", "! -b frob: valid are sh-fallback and mh-fallback"},
         Case{"-A -t 192.0.2.10:80 -p", "add service tcp 192.0.2.10:80 sticky=360"},
         Case{"-A -t 192.0.2.10:80 -p -s rr",
              "add service tcp 192.0.2.10:80 scheduler=rr sticky=360"},
@@ -132,6 +141,14 @@ INSTANTIATE_TEST_SUITE_P(
              "add server tcp 192.0.2.10:80 -> 10.0.0.2:8080 weight=3 forward=route"},
         Case{"-a -t 192.0.2.10:80 -r 10.0.0.2:8080 --ipip",
              "add server tcp 192.0.2.10:80 -> 10.0.0.2:8080 forward=tunnel"},
+        Case{"-a -t 192.0.2.10:80 -r 10.0.0.2:8080 --state drain",
+             "add server tcp 192.0.2.10:80 -> 10.0.0.2:8080 state=drain"},
+        Case{"-a -t 192.0.2.10:80 -r 10.0.0.2:8080 -x 50 --l-threshold 40",
+             "add server tcp 192.0.2.10:80 -> 10.0.0.2:8080 most=50 least=40"},
+        Case{"-e -t 192.0.2.10:80 -r 10.0.0.2:8080 -x 0",
+             "edit server tcp 192.0.2.10:80 -> 10.0.0.2:8080 most=0"},
+        Case{"-e -t 192.0.2.10:80 -r 10.0.0.2:8080 -x -1",
+             "! -x -1: a number of connections of 0 .. 2147483647"},
         Case{"-e -t 192.0.2.10:80 -r 10.0.0.2:8080 -w 5",
              "edit server tcp 192.0.2.10:80 -> 10.0.0.2:8080 weight=5"},
         Case{"-d -t 192.0.2.10:80 -r 10.0.0.2", "delete server tcp 192.0.2.10:80 -> 10.0.0.2:80"}));
@@ -156,23 +173,25 @@ INSTANTIATE_TEST_SUITE_P(Others, CommandLine,
 
 INSTANTIATE_TEST_SUITE_P(
     WrongCommands, CommandLine,
-    testing::Values(Case{"-t 192.0.2.10:80 -A",
-                         "! -t: the command comes first, such as -A, -a or -L; see pairadm -h"},
-                    Case{"-n",
-                         "! -n: the command comes first, such as -A, -a or -L; see pairadm -h"},
-                    Case{"-A -D -t 192.0.2.10:80", "! two commands, -A and -D: give one"},
-                    Case{"-AD", "! two commands, -A and -D: give one"},
-                    Case{"-q", "! unknown option -q; see pairadm -h"},
-                    Case{"-Lq", "! unknown option -q; see pairadm -h"},
-                    Case{"-L --frob=1", "! unknown option --frob; see pairadm -h"},
-                    Case{"frob", "! unknown command frob; see pairadm -h"},
-                    Case{"add-service", "! unknown command add-service; see pairadm -h"},
-                    Case{"--status", "! unknown option --status; see pairadm -h"},
-                    Case{"-L frob", "! unexpected argument frob"},
-                    Case{"keygen a b", "! unexpected argument b"},
-                    Case{"-L --numeric=yes", "! --numeric takes no value"},
-                    Case{"-L -n -n", "! -n is given twice"},
-                    Case{"-L --sort --nosort", "! --sort or --nosort, not both"}));
+    testing::Values(
+        Case{"-t 192.0.2.10:80 -A",
+             "! -t: the command comes first, such as -A, -a or -L; see pairadm -h"},
+        Case{"-n", "! -n: the command comes first, such as -A, -a or -L; see pairadm -h"},
+        Case{"-A -D -t 192.0.2.10:80", "! two commands, -A and -D: give one"},
+        Case{"-AD", "! two commands, -A and -D: give one"},
+        Case{"-q", "! unknown option -q; see pairadm -h"},
+        Case{"-Lq", "! unknown option -q; see pairadm -h"},
+        Case{"-L --frob=1", "! unknown option --frob; see pairadm -h"},
+        Case{"frob", "! unknown command frob; see pairadm -h"},
+        Case{"add-service", "! unknown command add-service; see pairadm -h"},
+        Case{"--status", "! unknown option --status; see pairadm -h"},
+        Case{"-L frob", "! unexpected argument frob"},
+        Case{"keygen a b", "! unexpected argument b"},
+        Case{"-L --numeric=yes", "! --numeric takes no value"},
+        Case{"-L -n -n", "! -n is given twice"},
+        Case{"-L --sort --nosort", "! --sort or --nosort, not both"},
+        Case{"-L --stats --rate",
+             "! one of --stats, --rate, --thresholds, --persistent-conn and -c, please"}));
 
 INSTANTIATE_TEST_SUITE_P(
     WrongFit, CommandLine,
@@ -190,7 +209,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"status -t 192.0.2.10:80", "! -t is not an option of status"},
                     Case{"keygen --json", "! --json is not an option of keygen"},
                     Case{"-E -t 192.0.2.10:80", "! -E: nothing to change; give -s, -p, -M or -o"},
-                    Case{"-e -t 192.0.2.10:80 -r 10.0.0.2", "! -e: nothing to change; give -w"},
+                    Case{"-e -t 192.0.2.10:80 -r 10.0.0.2",
+                         "! -e: nothing to change; give -w, -x, -y or --state"},
                     Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 -g -m",
                          "! one forwarding method, please: -g, -i or -m"},
                     Case{"-A -t", "! -t needs a value: -t --tcp-service ADDRESS:PORT"},
@@ -268,17 +288,15 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     NotOffered, CommandLine,
     testing::Values(
-        Case{"-A -f 1", "! -f needs the kernel data path, which is not built yet"},
-        Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 -x 5", "! -x is not built yet"},
-        Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 --l-threshold 5", "! --l-threshold is not built yet"},
-        Case{"-A -t 192.0.2.10:80 -b flag-1", "! -b is not built yet"},
-        Case{"-S", "! -S is not built yet"}, Case{"--save", "! --save is not built yet"},
-        Case{"-R", "! -R is not built yet"}, Case{"-Z", "! -Z is not built yet"},
-        Case{"-Lc", "! -c is not built yet"}, Case{"-L --stats", "! --stats is not built yet"},
-        Case{"-L --rate", "! --rate is not built yet"},
-        Case{"-L --thresholds", "! --thresholds is not built yet"},
-        Case{"-L --timeout", "! --timeout is not built yet"}, Case{"-LX", "! -X is not built yet"},
-        Case{"--set 900 120 300", "! --set needs the kernel data path, which is not built yet"},
+        Case{"-A -f 1",
+             "! -f needs the kernel data path, which is not built yet: a proxy listens on "
+             "addresses, give one service for each with -t"},
+        Case{"-L --timeout",
+             "! --timeout is not offered: each service has timeouts of its own here, see [service] "
+             "in hapair.conf(5)"},
+        Case{"--set 900 120 300",
+             "! --set is not offered: each service has timeouts of its own here, see [service] in "
+             "hapair.conf(5)"},
         Case{"--start-daemon master",
              "! --start-daemon is not needed: the pair replicates by itself, see [pair] in "
              "hapair.conf(5) and `pairadm status`"},
