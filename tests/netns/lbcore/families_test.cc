@@ -22,15 +22,15 @@ class Families : public LbcoreLab {
   /// fd00::/64 beside 10.0.0.0/24 and fd01::/64 beside 10.0.1.0/24, the same host numbers; servers
   /// of datagrams and an origin on every server's IPv6 address.
   void add_ipv6() {
-    client().ip("addr add fd00::10/64 dev eth0");
-    lb().ip("addr add fd00::1/64 dev eth0");
-    lb().ip("addr add fd00::100/128 dev eth0");
+    client().ip("addr add fd00::10/64 dev eth0 nodad");
+    lb().ip("addr add fd00::1/64 dev eth0 nodad");
+    lb().ip("addr add fd00::100/128 dev eth0 nodad");
     lb().ip("route add fd02::/32 via fd00::10");
-    lb().ip("addr add fd01::1/64 dev eth1");
+    lb().ip("addr add fd01::1/64 dev eth1 nodad");
     for (size_t number = 1; number <= 3; ++number) {
       const std::string ip = fmt::format("fd01::{}", 10 + number);
       const std::string name = fmt::format("s{}", number);
-      server(number).ip(fmt::format("addr add {}/64 dev eth0", ip));
+      server(number).ip(fmt::format("addr add {}/64 dev eth0 nodad", ip));
       origins_.emplace_back(
           Launch{.argv = {programs::origin(), "--name", name, "--listen", "[" + ip + "]:8080"},
                  .in = &server(number)});
@@ -93,7 +93,7 @@ TEST_F(Families, ClientsOfOneIpv6PrefixShareASession) {
   std::string addresses;
   for (int prefix = 1; prefix <= 6; ++prefix) {
     for (int number = 1; number <= 3; ++number) {
-      addresses += fmt::format("addr add fd02:0:0:{}::{}/128 dev lo\n", prefix, number);
+      addresses += fmt::format("addr add fd02:0:0:{}::{}/128 dev lo nodad\n", prefix, number);
     }
   }
   client().ip_batch(addresses);
