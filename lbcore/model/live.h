@@ -116,7 +116,7 @@ struct LiveService {
   const std::string name;
   Counters counters;
   std::array<std::atomic<uint64_t>, kRefusals> refused{};  // by Refusal
-  limit::SharedRate rate;                                  // of new connections
+  limit::SharedRate admitted;                              // of new connections
   std::atomic<uint32_t> queued{0};                         // clients that wait for a server now
   std::atomic<uint64_t> idle_timeouts{0};
   std::atomic<uint64_t> half_closed_timeouts{0};

@@ -77,8 +77,8 @@ struct PoolSpec {
   WhenAllDown when_all_down = WhenAllDown::refuse;
   Duration connect_timeout = 3s;
   Duration slow_start{0};  // a server that comes up has its whole weight only after it
-  PoolRelay relay = {};
   OnDown on_down = OnDown::free;
+  PoolRelay relay = {};
   std::vector<ServerSpec> servers = {};  // in file order; rr follows it
 
   [[nodiscard]] const ServerSpec* find_server(const Endpoint& address) const;

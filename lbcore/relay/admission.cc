@@ -9,7 +9,7 @@ std::optional<Refusal> admit(const Service& service, TimePoint now) {
   std::optional<Refusal> refusal;
   if (relay.max_connections > 0 && before >= relay.max_connections) {
     refusal = Refusal::max_connections;
-  } else if (relay.max_rate > 0 && !live.rate.allow(relay.max_rate, now)) {
+  } else if (relay.max_rate > 0 && !live.admitted.allow(relay.max_rate, now)) {
     refusal = Refusal::max_rate;
   }
   if (refusal) {

@@ -92,8 +92,7 @@ void Connection::find_server() {
 }
 
 void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
-  const size_t most = 1 + service_->pool->spec.relay.retries;
-  while (tried_.count() < std::min(most, Tried::kMost)) {
+  while (tried_.may_ask(service_->pool->spec.relay.retries)) {
     auto choice =
         worker_.dispatcher().choose(service_->pool->id, address_.ip, tried_, worker_.loop().now());
     if (must_wait(choice)) return wait_in_queue();

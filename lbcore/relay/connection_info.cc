@@ -1,4 +1,6 @@
 // What an operator sees of a connection (`pairadm -Lc`).
+#include <algorithm>
+
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/worker.h"
 
@@ -7,15 +9,16 @@ namespace hapair::lbcore::relay {
 ConnectionInfo Connection::info() const {
   const auto state = [&]() -> std::string_view {
     switch (phase_) {
+      case Phase::heading:
+        return "PROXY header";
+      case Phase::queued:
+        return "queued";
       case Phase::waiting:
         return "waiting";
       case Phase::connecting:
         return "connecting";
-      case Phase::relaying: {
-        const bool one_ended = up_.state() == RelayPipe::State::finished ||
-                               down_.state() == RelayPipe::State::finished;
-        return one_ended ? "half-closed" : "established";
-      }
+      case Phase::relaying:
+        return half_closed() ? "half-closed" : "established";
       case Phase::lingering:
         return "lingering";
       case Phase::over:
@@ -23,12 +26,15 @@ ConnectionInfo Connection::info() const {
     }
     return "unknown";
   };
+  const TimePoint now = worker_.loop().now();
+  std::optional<Duration> expires;
+  if (phase_ == Phase::relaying) expires = std::max<Duration>(silent_until() - now, 0s);
   return {.service = service_,
           .server = server_live_,
           .client = address_,
           .state = state(),
-          .age = worker_.loop().now() - trace_.accepted(),
-          .expires = std::nullopt};
+          .age = now - trace_.accepted(),
+          .expires = expires};
 }
 
 }  // namespace hapair::lbcore::relay

@@ -11,6 +11,7 @@
 // nobody.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,10 @@ class Tried {
 
   [[nodiscard]] bool none() const { return count_ == 0; }
   [[nodiscard]] uint8_t count() const { return count_; }
+  /// Whether one more may be asked, with so many `retries` (PoolRelay).
+  [[nodiscard]] bool may_ask(uint32_t retries) const {
+    return count_ < std::min<size_t>(size_t{1} + retries, kMost);
+  }
   [[nodiscard]] bool contains(ServerId id) const;
   void add(ServerId id) { ids_[count_++] = id; }
 

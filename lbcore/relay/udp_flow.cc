@@ -92,7 +92,7 @@ bool UdpFlow::find_server() {
   const PoolId pool = listener_.service().pool->id;
   const IpAddress client = listener_.client_address(key());
   const TimePoint now = worker.loop().now();
-  while (!tried_.full()) {
+  while (tried_.may_ask(listener_.service().pool->spec.relay.retries)) {
     auto choice = worker.dispatcher().choose(pool, client, tried_, now);
     if (!choice.server) break;
     tried_.add(choice.server->id);

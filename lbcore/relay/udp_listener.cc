@@ -142,7 +142,7 @@ void UdpListener::forward_once(size_t index) {
   counters().connections.fetch_add(1, std::memory_order_relaxed);
   Tried tried;
   int error = 0;
-  while (!tried.full()) {
+  while (tried.may_ask(service_->pool->spec.relay.retries)) {
     auto choice = worker().dispatcher().choose(pool, client, tried, now);
     if (!choice.server) break;
     tried.add(choice.server->id);
