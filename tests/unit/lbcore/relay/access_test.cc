@@ -76,6 +76,7 @@ TEST_F(AccessTest, TheServerBreaksOff) {
   publish();
   Stream client = connect();
   Stream server = a.accept();
+  ASSERT_TRUE(eventually(5s, [&] { return live(0).counters.connections == 1; }));
   server.reset();
   EXPECT_EQ(client.hear(), "RESET");
   EXPECT_THAT(line(), EndsWith(" SD 0 scheduler"));

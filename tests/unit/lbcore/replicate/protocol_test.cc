@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -328,7 +329,7 @@ TEST_F(WrongFrames, FieldsOfEntries) {
   spoilt("entry of an unknown server", [](auto& b) { b.mutable_runs(0)->set_servers(0, 2); });
   spoilt("entry of an unknown server", [](auto& b) { b.mutable_runs(0)->set_servers(0, 0); });
   spoilt("version 0", [](auto& b) { b.mutable_runs(0)->set_versions(0, 0); });
-  spoilt("version 4611686018427387904",
+  spoilt(fmt::format("version {}", kMaxVersion),
          [](auto& b) { b.mutable_runs(0)->set_versions(0, kMaxVersion); });
   spoilt("pool number 2 out of turn", [](auto& b) { b.mutable_pools(0)->set_number(2); });
   spoilt("pool name size", [](auto& b) { b.mutable_pools(0)->clear_name(); });

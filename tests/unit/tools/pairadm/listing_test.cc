@@ -247,6 +247,7 @@ TEST(Listing, Json) {
       "idle_timeout_ms": 0,
       "runtime": true,
       "trouble": "",
+      "all_down": "",
       "sessions": 1234,
       "counters": {
         "connections": 0,
@@ -267,6 +268,8 @@ TEST(Listing, Json) {
           "in_state_ms": 0,
           "check": "L7OK 200 in \"0.8\"ms",
           "check_age_ms": 800,
+          "ejected": "",
+          "ejected_ms": 0,
           "sessions": 7,
           "counters": {
             "connections": 0,
