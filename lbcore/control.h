@@ -70,7 +70,7 @@ class ControlApi {
 /// the configuration file's Spec.
 template <typename B>
 ControlApi::Backend backend_of(B& balancer, std::function<const Spec&()> file) {
-  return {
+  ControlApi::Backend out{
       .spec = [&balancer]() -> const Spec& { return balancer.spec(); },
       .apply = [&balancer](const Spec& spec) { return balancer.apply(spec); },
       .status = [&balancer] { return balancer.status(); },
@@ -82,7 +82,9 @@ ControlApi::Backend backend_of(B& balancer, std::function<const Spec&()> file) {
           },
       .explain =
           [&balancer](const control::ExplainRequest& request) { return balancer.explain(request); },
-      .file = std::move(file)};
+      .file = {}};
+  out.file = std::move(file);
+  return out;
 }
 
 }  // namespace hapair::lbcore

@@ -45,7 +45,7 @@ Result<char> take_escape(std::string_view& rest) {
       }
       [[fallthrough]];
     default:
-      return fail("a backslash in quotes begins one of \\\" \\\\ \\r \\n \\t and \\xHH");
+      return fail(R"(a backslash in quotes begins one of \" \\ \r \n \t and \xHH)");
   }
 }
 

@@ -11,8 +11,8 @@
 
 namespace hapair::lbcore::health {
 
-Probe::Probe(ProbeTools& tools, const CheckSpec& spec, Done done)
-    : tools_(tools), spec_(spec), done_(std::move(done)), timer_(tools.loop.raw()) {
+Probe::Probe(ProbeTools& tools, CheckSpec spec, Done done)
+    : tools_(tools), spec_(std::move(spec)), done_(std::move(done)), timer_(tools.loop.raw()) {
   timer_.set<Probe, &Probe::on_timeout>(this);
 }
 

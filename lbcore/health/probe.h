@@ -32,7 +32,7 @@ class Probe {
   /// Must not destroy the probe; may be called before start() returns.
   using Done = std::function<void(const ProbeResult&)>;
 
-  Probe(ProbeTools& tools, const CheckSpec& spec, Done done);
+  Probe(ProbeTools& tools, CheckSpec spec, Done done);
   virtual ~Probe() = default;
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
