@@ -199,7 +199,8 @@ void run(const Options& options) {
     for (const Row& row : rows()) {
       if (!wanted(options, row)) continue;
       auto order = options.contenders;
-      std::ranges::rotate(order, order.begin() + round % static_cast<int>(order.size()));
+      std::rotate(order.begin(), order.begin() + round % static_cast<int>(order.size()),
+                  order.end());
       for (const std::string& name : order) {
         if (name == "direct" && !row.name.starts_with("paced-p")) continue;
         try {
