@@ -130,7 +130,7 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       monitor(loop, log, [this](const LiveServer&) { look_at_pools_soon(); }),
       access_log(log, settings.workers),
       pool_health(log),
-      passive(loop, log, [] {}),
+      passive(loop, log),
       workers(log, sessions, settings.workers, raise_descriptor_limit(), &access_log),
       beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),

@@ -31,9 +31,6 @@ std::string failures_text(const LiveServer& live) {
 
 }  // namespace
 
-Passive::Passive(EventLoop& loop, Logger& log, std::function<void()> on_change)
-    : loop_(loop), log_(log), on_change_(std::move(on_change)) {}
-
 void Passive::configure(std::shared_ptr<const Topology> topology) {
   const auto before = std::exchange(topology_, std::move(topology));
   // A server that is gone, or that nobody watches any more, comes back clean.
@@ -67,15 +64,13 @@ void Passive::configure(std::shared_ptr<const Topology> topology) {
 
 void Passive::look() {
   const TimePoint now = loop_.now();
-  bool changed = false;
   for (const auto& pool : topology_->pools) {
     const auto found = ejections_.find(pool->spec.name);
-    if (found != ejections_.end()) changed = look_at(*pool, found->second, now) || changed;
+    if (found != ejections_.end()) look_at(*pool, found->second, now);
   }
-  if (changed) on_change_();
 }
 
-bool Passive::look_at(const Pool& pool, Ejection& ejection, TimePoint now) {
+void Passive::look_at(const Pool& pool, Ejection& ejection, TimePoint now) {
   std::vector<Ejection::Seen> seen;
   seen.reserve(pool.servers.size());
   for (const Server& server : pool.servers) {
@@ -89,7 +84,6 @@ bool Passive::look_at(const Pool& pool, Ejection& ejection, TimePoint now) {
         pool.servers, [&](const Server& each) { return each.live->id == change.id; });
     if (server != pool.servers.end()) take(pool, *server, change, now);
   }
-  return !changes.empty();
 }
 
 void Passive::take(const Pool& pool, const Server& server, const Ejection::Change& change,

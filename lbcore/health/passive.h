@@ -3,7 +3,6 @@
 // (LiveServer::ejected). Main loop only.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,8 +17,7 @@ namespace hapair::lbcore::health {
 
 class Passive {
  public:
-  /// `on_change` after a server was ejected or came back.
-  Passive(EventLoop& loop, Logger& log, std::function<void()> on_change);
+  Passive(EventLoop& loop, Logger& log) : loop_(loop), log_(log) {}
   Passive(const Passive&) = delete;
   Passive& operator=(const Passive&) = delete;
 
@@ -28,12 +26,11 @@ class Passive {
 
  private:
   void look();
-  bool look_at(const Pool& pool, Ejection& ejection, TimePoint now);
+  void look_at(const Pool& pool, Ejection& ejection, TimePoint now);
   void take(const Pool& pool, const Server& server, const Ejection::Change& change, TimePoint now);
 
   EventLoop& loop_;
   Logger& log_;
-  std::function<void()> on_change_;
   std::shared_ptr<const Topology> topology_;
   std::map<std::string, Ejection> ejections_;  // by pool, of those that ask for it
   std::optional<Ticker> ticker_;
