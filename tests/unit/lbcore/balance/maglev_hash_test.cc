@@ -4,33 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include "lbcore/model/server_token.h"
-#include "tests/unit/lbcore/balance/picks.h"
+#include "tests/unit/lbcore/balance/assignments.h"
 
 namespace hapair::lbcore::balance {
 namespace {
 
 constexpr uint64_t kClients = 200'000;
-
-std::vector<Candidate> servers(const std::vector<uint32_t>& weights) {
-  std::vector<Candidate> out;
-  for (const uint32_t weight : weights) {
-    const Endpoint address{IpAddress::v4(0x0a000001 + static_cast<uint32_t>(out.size())), 8080};
-    out.push_back({.weight = weight, .usable = true, .token = server_token(address)});
-  }
-  return out;
-}
-
-/// The token of the chosen server for every client; clients are consecutive numbers.
-std::vector<uint64_t> assignments(const std::vector<Candidate>& candidates) {
-  const auto scheduler = make_scheduler(Algorithm::mh);
-  scheduler->update(candidates);
-  std::vector<uint64_t> out;
-  for (uint64_t client = 0; client < kClients; ++client) {
-    out.push_back(candidates[scheduler->pick({.source_hash = client}).value()].token);
-  }
-  return out;
-}
 
 std::map<uint64_t, double> shares(const std::vector<uint64_t>& assigned) {
   std::map<uint64_t, double> out;
@@ -55,7 +34,8 @@ TEST(MaglevHash, IsTheSameOnEveryNodeAndInEveryOrder) {
   const auto forward = servers({3, 1, 2, 2});
   auto backward = forward;
   std::reverse(backward.begin(), backward.end());
-  EXPECT_EQ(assignments(forward), assignments(backward));
+  EXPECT_EQ(assignments(Algorithm::mh, kClients, forward),
+            assignments(Algorithm::mh, kClients, backward));
 }
 
 // Golden: a change of these breaks stickiness across an upgrade of one node.
@@ -72,7 +52,7 @@ TEST(MaglevHash, StaysTheSameAcrossVersions) {
 
 TEST(MaglevHash, SharesFollowTheWeights) {
   const auto candidates = servers({5, 3, 1, 1, 10});
-  const auto share = shares(assignments(candidates));
+  const auto share = shares(assignments(Algorithm::mh, kClients, candidates));
   for (const Candidate& candidate : candidates) {
     EXPECT_NEAR(share.at(candidate.token), candidate.weight / 20.0,
                 0.02 * candidate.weight / 20.0 + 0.002);
@@ -81,12 +61,12 @@ TEST(MaglevHash, SharesFollowTheWeights) {
 
 TEST(MaglevHash, OneOfTenLeavesThePool) {
   const auto all = servers(std::vector<uint32_t>(10, 1));
-  const auto before = assignments(all);
+  const auto before = assignments(Algorithm::mh, kClients, all);
   double worst = 0;
   for (const size_t leaver : {0U, 4U, 9U}) {
     auto without = all;
     without.erase(without.begin() + static_cast<ptrdiff_t>(leaver));
-    const auto after = assignments(without);
+    const auto after = assignments(Algorithm::mh, kClients, without);
     worst = std::max(worst, disruption(before, after, all[leaver].token));
     for (const auto& [token, share] : shares(after)) EXPECT_NEAR(share, 1.0 / 9, 0.005);
   }
@@ -99,7 +79,8 @@ TEST(MaglevHash, OneOfAThousandLeavesThePool) {
   const auto all = servers(std::vector<uint32_t>(1000, 1));
   auto without = all;
   without.erase(without.begin() + 500);
-  const double moved = disruption(assignments(all), assignments(without), all[500].token);
+  const double moved = disruption(assignments(Algorithm::mh, kClients, all),
+                                  assignments(Algorithm::mh, kClients, without), all[500].token);
   RecordProperty("moved_of_others_in_millionths", static_cast<int>(moved * 1e6));
   EXPECT_LT(moved, 0.01);
 }
@@ -132,14 +113,14 @@ TEST(MaglevHash, OneLeftOfAThousandServesEverybody) {
   auto candidates = servers(std::vector<uint32_t>(1000, 1));
   for (auto& candidate : candidates) candidate.usable = false;
   candidates[77].usable = true;
-  EXPECT_EQ(shares(assignments(candidates)).size(), 1U);
+  EXPECT_EQ(shares(assignments(Algorithm::mh, kClients, candidates)).size(), 1U);
 }
 
 TEST(MaglevHash, SlowStartDoesNotMoveClients) {
   auto candidates = servers({1, 1, 1});
-  const auto before = assignments(candidates);
+  const auto before = assignments(Algorithm::mh, kClients, candidates);
   candidates[1].ramp = 26;
-  EXPECT_EQ(assignments(candidates), before);
+  EXPECT_EQ(assignments(Algorithm::mh, kClients, candidates), before);
 }
 
 }  // namespace

@@ -5,34 +5,12 @@
 
 #include <gtest/gtest.h>
 
-#include "lbcore/model/server_token.h"
-#include "tests/unit/lbcore/balance/picks.h"
+#include "tests/unit/lbcore/balance/assignments.h"
 
 namespace hapair::lbcore::balance {
 namespace {
 
 constexpr uint64_t kClients = 100'000;
-
-std::vector<Candidate> servers(std::initializer_list<uint32_t> weights) {
-  std::vector<Candidate> out;
-  for (const uint32_t weight : weights) {
-    const Endpoint address{IpAddress::v4(0x0a000001 + static_cast<uint32_t>(out.size())), 8080};
-    out.push_back({.weight = weight, .usable = true, .token = server_token(address)});
-  }
-  return out;
-}
-
-/// The token of the chosen server for every client. Clients are consecutive numbers: the worst
-/// input for a weak hash.
-std::vector<uint64_t> assignments(const std::vector<Candidate>& candidates) {
-  const auto scheduler = make_scheduler(Algorithm::sh);
-  scheduler->update(candidates);
-  std::vector<uint64_t> out;
-  for (uint64_t client = 0; client < kClients; ++client) {
-    out.push_back(candidates[scheduler->pick({.source_hash = client}).value()].token);
-  }
-  return out;
-}
 
 std::map<uint64_t, uint64_t> count(const std::vector<uint64_t>& assigned) {
   std::map<uint64_t, uint64_t> out;
@@ -44,7 +22,8 @@ TEST(SourceHash, IsTheSameOnEveryNodeAndInEveryOrder) {
   const auto forward = servers({3, 1, 2, 2});
   auto backward = forward;
   std::reverse(backward.begin(), backward.end());
-  EXPECT_EQ(assignments(forward), assignments(backward));
+  EXPECT_EQ(assignments(Algorithm::sh, kClients, forward),
+            assignments(Algorithm::sh, kClients, backward));
 }
 
 // Golden: a change of these breaks stickiness across an upgrade of one node.
@@ -61,7 +40,7 @@ TEST(SourceHash, StaysTheSameAcrossVersions) {
 
 TEST(SourceHash, SharesFollowTheWeights) {
   const auto candidates = servers({5, 3, 1, 1});
-  const auto counts = count(assignments(candidates));
+  const auto counts = count(assignments(Algorithm::sh, kClients, candidates));
   for (const Candidate& candidate : candidates) {
     const double expected = static_cast<double>(kClients) * candidate.weight / 10;
     // Five standard deviations of a fair draw.
@@ -75,8 +54,8 @@ TEST(SourceHash, OnlyTheClientsOfALeavingServerMove) {
   const auto all = servers({1, 1, 1, 1});
   auto without = all;
   without.erase(without.begin() + 1);
-  const auto before = assignments(all);
-  const auto after = assignments(without);
+  const auto before = assignments(Algorithm::sh, kClients, all);
+  const auto after = assignments(Algorithm::sh, kClients, without);
   uint64_t moved = 0;
   std::map<uint64_t, uint64_t> received;
   for (size_t i = 0; i < before.size(); ++i) {
@@ -96,9 +75,9 @@ TEST(SourceHash, OnlyTheClientsOfALeavingServerMove) {
 
 TEST(SourceHash, AServerThatIsDownKeepsItsClientsForItsReturn) {
   auto candidates = servers({2, 1, 1});
-  const auto before = assignments(candidates);
+  const auto before = assignments(Algorithm::sh, kClients, candidates);
   candidates[0].usable = false;
-  const auto during = assignments(candidates);
+  const auto during = assignments(Algorithm::sh, kClients, candidates);
   EXPECT_EQ(count(during).count(candidates[0].token), 0U);
   for (size_t i = 0; i < before.size(); ++i) {
     if (before[i] != candidates[0].token) {
@@ -106,14 +85,14 @@ TEST(SourceHash, AServerThatIsDownKeepsItsClientsForItsReturn) {
     }
   }
   candidates[0].usable = true;
-  EXPECT_EQ(assignments(candidates), before);
+  EXPECT_EQ(assignments(Algorithm::sh, kClients, candidates), before);
 }
 
 TEST(SourceHash, AWeightThatGrowsOnlyAttractsClients) {
   auto candidates = servers({1, 1, 1});
-  const auto before = assignments(candidates);
+  const auto before = assignments(Algorithm::sh, kClients, candidates);
   candidates[2].weight = 2;
-  const auto after = assignments(candidates);
+  const auto after = assignments(Algorithm::sh, kClients, candidates);
   for (size_t i = 0; i < before.size(); ++i) {
     if (before[i] != after[i]) {
       ASSERT_EQ(after[i], candidates[2].token);
