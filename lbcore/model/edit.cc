@@ -328,6 +328,7 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
     case control::Request::kConnections:
     case control::Request::kExplain:
     case control::Request::kSetTimeouts:
+    case control::Request::kUpgrade:
     case control::Request::COMMAND_NOT_SET:
       break;
   }
