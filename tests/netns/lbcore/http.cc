@@ -112,6 +112,23 @@ Answer get(int fd, const std::string& path, size_t pause_every) {
   return Reader(fd).read(pause_every);
 }
 
+Answer post(int fd, const std::string& body) {
+  const std::string request =
+      fmt::format("POST /in HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.size()) +
+      body;
+  for (size_t sent = 0; sent < request.size();) {
+    const ssize_t now = ::send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    if (now < 0) return {.error = std::strerror(errno)};
+    sent += static_cast<size_t>(now);
+  }
+  Answer answer = Reader(fd).read(0);
+  // "BYTES CHECKSUM\n"
+  const size_t space = answer.body.find(' ');
+  if (space != std::string::npos) answer.checksum = answer.body.substr(space + 1, 16);
+  answer.digest = XXH64(body.data(), body.size(), 0);
+  return answer;
+}
+
 Answer get_from(const Namespace& from, const Endpoint& target, const std::string& path,
                 const IpAddress& source) {
   const UniqueFd fd = connect_from(from, target, source);

@@ -20,8 +20,8 @@ struct Answer {
   int status = 0;             // 0: none
   std::string body = {};      // empty when only its checksum was asked for
   std::string server = {};    // X-Server
-  std::string checksum = {};  // X-Checksum, of /big
-  uint64_t digest = 0;        // xxHash64 of the body as it arrived
+  std::string checksum = {};  // X-Checksum of /big; of a POST, what the server found
+  uint64_t digest = 0;        // xxHash64 of the body as it arrived, of a POST's as it was sent
   std::string error = {};     // what went wrong, or empty
 
   [[nodiscard]] bool ok() const { return error.empty() && status == 200; }
@@ -32,6 +32,8 @@ struct Answer {
 /// Sends a GET and reads the whole answer. `pause_every` bytes it rests for a millisecond (0:
 /// never).
 Answer get(int fd, const std::string& path, size_t pause_every = 0);
+/// Sends `body` and reads the answer, which says what arrived.
+Answer post(int fd, const std::string& body);
 /// Connects, gets, closes.
 Answer get_from(const Namespace& from, const Endpoint& target, const std::string& path,
                 const IpAddress& source = IpAddress());

@@ -28,16 +28,20 @@ LbcoreLab::Lab::Lab() {
   lb.ip("addr add 10.0.0.100/32 dev eth0");
   lb.ip("route add 10.1.0.0/16 via 10.0.0.10");
   server_net.connect(lb, "eth1", "10.0.1.1/24");
-  for (int number = 1; number <= 3; ++number) {
+  origins.resize(3);
+  for (size_t number = 1; number <= origins.size(); ++number) {
     Namespace& inside = servers.emplace_back(fmt::format("s{}", number));
-    const std::string address = fmt::format("10.0.1.{}", 10 + number);
-    server_net.connect(inside, "eth0", address + "/24");
-    auto& origin = origins.emplace_back(
-        Process(Launch{.argv = {programs::origin(), "--name", fmt::format("s{}", number),
-                                "--listen", address + ":8080"},
-                       .in = &inside}));
-    must(origin->wait_for_output("listening", 5s));
+    server_net.connect(inside, "eth0", fmt::format("10.0.1.{}/24", 10 + number));
+    start_origin(number);
   }
+}
+
+void LbcoreLab::Lab::start_origin(size_t number) {
+  std::optional<Process>& origin = origins[number - 1];
+  origin.emplace(Launch{.argv = {programs::origin(), "--name", fmt::format("s{}", number),
+                                 "--listen", fmt::format("10.0.1.{}:8080", 10 + number)},
+                        .in = &servers[number - 1]});
+  must(origin->wait_for_output("listening", 5s));
 }
 
 void LbcoreLab::SetUp() {

@@ -60,11 +60,14 @@ class LbcoreLab : public RootTest {
   Namespace& server(size_t number) { return lab_->servers[number - 1]; }
   Process& lbcore() { return *lbcore_; }
   std::optional<Process>& origin(size_t number) { return lab_->origins[number - 1]; }
+  /// A new one in the place of one that was ended.
+  void start_origin(size_t number) { lab_->start_origin(number); }
   [[nodiscard]] std::string run_dir() const { return lab_->dir / "run"; }
 
  private:
   struct Lab {
     Lab();
+    void start_origin(size_t number);
     TempDir dir;
     Switch lan{"lan"};
     Switch server_net{"servers"};
