@@ -38,4 +38,8 @@ std::string traffic() {
   return locate("HAPAIR_TRAFFIC", built::ktraffic);
 }
 
+std::string confined() {
+  return locate("HAPAIR_CONFINED", built::kconfined);
+}
+
 }  // namespace hapair::test::programs
