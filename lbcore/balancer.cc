@@ -526,12 +526,15 @@ control::NodeStatus Balancer::status() const {
   return out;
 }
 
-control::Listing Balancer::listing() const {
+control::Listing Balancer::listing(bool latency) const {
   control::Listing out;
   out.set_version(HAPAIR_VERSION);
+  *out.mutable_timeouts() = describe(parts_->spec.timeouts);
   if (!parts_->topology) return out;
   for (const auto& service : parts_->topology->services) {
-    *out.add_services() = describe_with_figures(*service, parts_->sessions, parts_->loop.now());
+    control::Service& told = *out.add_services();
+    told = describe_with_figures(*service, parts_->sessions, parts_->loop.now());
+    if (latency) add_latency(*service, told);
   }
   return out;
 }

@@ -55,7 +55,8 @@ class Balancer {
   void on_serving(std::function<void(const role::Serving&)> send);
 
   [[nodiscard]] control::NodeStatus status() const;
-  [[nodiscard]] control::Listing listing() const;
+  /// `latency`: with figures of the histograms.
+  [[nodiscard]] control::Listing listing(bool latency) const;
   /// See zero_counters() of report.h.
   bool zero_counters(const ListenKey* only);
   /// See explain.h.

@@ -50,6 +50,24 @@ constexpr std::array kLbcoreKeys{
         .fallback = "1048576",
         .reloadable = false,
         .help = "sticky sessions kept per pool; the oldest makes room"},
+    Key{.name = "tcp_timeout",
+        .type = Type::duration,
+        .least = "1s",
+        .most = "31d",
+        .fallback = "15m",
+        .help = "idle_timeout of tcp services that set none"},
+    Key{.name = "tcp_fin_timeout",
+        .type = Type::duration,
+        .least = "1s",
+        .most = "31d",
+        .fallback = "2m",
+        .help = "half_closed_timeout of services that set none"},
+    Key{.name = "udp_timeout",
+        .type = Type::duration,
+        .least = "1s",
+        .most = "31d",
+        .fallback = "5m",
+        .help = "idle_timeout of udp services that set none"},
     Key{.name = "status_listen",
         .type = Type::text,
         .fallback = "none",
@@ -78,8 +96,7 @@ constexpr std::array kServiceOwnKeys{
         .type = Type::duration,
         .least = "100ms",
         .most = "31d",
-        .fallback = "15m",
-        .help = "udp: a flow ends after this time without a datagram"},
+        .help = "without a byte or datagram either way for so long, a connection or flow ends"},
     Key{.name = "one_shot",
         .type = Type::yes_no,
         .fallback = "no",
@@ -205,6 +222,7 @@ class Resolver {
   }
 
   void lbcore_section();
+  void timeouts(const Section& section);
   void pool(const Section& section);
   void server(const Section& section);
   void service(const Section& section);
@@ -234,10 +252,23 @@ void Resolver::lbcore_section() {
   }
   settings.serving_lease = section->duration("serving_lease");
   settings.drain_timeout = section->duration("drain_timeout");
+  timeouts(*section);
   settings.max_sessions = static_cast<uint32_t>(section->integer("max_sessions"));
   settings.observe = resolve_observe(*section, [&](std::string_view key, std::string_view what) {
     complain(*section, key, what);
   });
+}
+
+void Resolver::timeouts(const Section& section) {
+  const auto read = [&](std::string_view key, Duration& out) {
+    out = section.duration(key);
+    if (out % 1s != Duration::zero())
+      complain(section, key, "must be whole seconds, as pairadm --set has them");
+  };
+  Timeouts& timeouts = loaded_.spec.timeouts;
+  read("tcp_timeout", timeouts.tcp);
+  read("tcp_fin_timeout", timeouts.tcp_fin);
+  read("udp_timeout", timeouts.udp);
 }
 
 void Resolver::pool(const Section& section) {
@@ -371,9 +402,7 @@ void Resolver::datagram_keys(const Section& section, ServiceSpec& service) {
   if (service.one_shot && service.protocol != Protocol::udp) {
     complain(section, "one_shot", "is for udp services");
   }
-  service.idle_timeout = in_file(section, "idle_timeout")
-                             ? section.duration("idle_timeout")
-                             : default_idle_timeout(service.protocol, service.one_shot);
+  if (section.has("idle_timeout")) service.idle_timeout = section.duration("idle_timeout");
 }
 
 /// The default check asks over TCP, where a UDP server need not listen: it would be down for ever.

@@ -9,6 +9,9 @@ using config::Section;
 void read(const Section& section, std::string_view key, Duration& out) {
   out = section.duration(key);
 }
+void read(const Section& section, std::string_view key, std::optional<Duration>& out) {
+  if (section.has(key)) out = section.duration(key);
+}
 void read(const Section& section, std::string_view key, uint32_t& out) {
   out = static_cast<uint32_t>(section.integer(key));
 }

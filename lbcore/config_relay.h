@@ -14,7 +14,6 @@ inline constexpr std::array kServiceRelayTable{
                 .type = config::Type::duration,
                 .least = "0",
                 .most = "31d",
-                .fallback = "2m",
                 .help = "idle_timeout once one side has said that it sends no more; 0: the same"},
     config::Key{.name = "proxy_from",
                 .type = config::Type::prefix,

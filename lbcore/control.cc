@@ -85,7 +85,7 @@ control::Reply ControlApi::answer(const control::Request& request, uid_t caller)
 control::Reply ControlApi::list(const control::ListRequest& request) {
   control::Reply reply;
   control::Listing& listing = *reply.mutable_listing();
-  listing = backend_.listing();
+  listing = backend_.listing(request.latency());
   if (!request.has_service()) return reply;
 
   const control::ServiceKey& wanted = request.service();

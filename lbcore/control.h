@@ -34,7 +34,7 @@ class ControlApi {
     std::function<const Spec&()> spec;
     std::function<Status(const Spec&)> apply;
     std::function<control::NodeStatus()> status;
-    std::function<control::Listing()> listing;
+    std::function<control::Listing(bool latency)> listing;
     std::function<bool(const ListenKey* only)> zero;
     /// False: another one is under way.
     std::function<bool(std::optional<ListenKey> only, OnPage on_page)> connections;
@@ -74,7 +74,7 @@ ControlApi::Backend backend_of(B& balancer, std::function<const Spec&()> file) {
       .spec = [&balancer]() -> const Spec& { return balancer.spec(); },
       .apply = [&balancer](const Spec& spec) { return balancer.apply(spec); },
       .status = [&balancer] { return balancer.status(); },
-      .listing = [&balancer] { return balancer.listing(); },
+      .listing = [&balancer](bool latency) { return balancer.listing(latency); },
       .zero = [&balancer](const ListenKey* only) { return balancer.zero_counters(only); },
       .connections =
           [&balancer](std::optional<ListenKey> only, ControlApi::OnPage on_page) {

@@ -77,6 +77,36 @@ void fill(const Server& from, TimePoint now, control::Server& to) {
   fill(live.counters, *to.mutable_counters());
 }
 
+void fill(const observe::Distribution& from, control::Quantiles& to) {
+  to.set_count(from.count());
+  to.set_p50_us(from.quantile_us(0.5));
+  to.set_p90_us(from.quantile_us(0.9));
+  to.set_p99_us(from.quantile_us(0.99));
+  to.set_p999_us(from.quantile_us(0.999));
+}
+
+/// The histograms of some servers, added up.
+class LatencySum {
+ public:
+  void add(const LiveServer& server) {
+    const observe::Latency* latency = server.latency.peek();
+    if (latency == nullptr) return;
+    latency->connect.add_to(connect_);
+    latency->first_byte.add_to(first_byte_);
+    latency->duration.add_to(duration_);
+  }
+  void fill(control::Latency& to) const {
+    lbcore::fill(connect_, *to.mutable_connect());
+    lbcore::fill(first_byte_, *to.mutable_first_byte());
+    lbcore::fill(duration_, *to.mutable_duration());
+  }
+
+ private:
+  observe::Distribution connect_;
+  observe::Distribution first_byte_;
+  observe::Distribution duration_;
+};
+
 }  // namespace
 
 control::Service describe(const Service& service, const sticky::SessionStore& sessions,
@@ -98,13 +128,32 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
   }
   out.set_runtime(service.spec.runtime);
   out.set_one_shot(service.spec.one_shot);
-  out.set_idle_timeout_ms(static_cast<uint64_t>(service.spec.idle_timeout / 1ms));
+  out.set_idle_timeout_ms(static_cast<uint64_t>(service.idle_timeout / 1ms));
   out.set_sessions(sessions.size(pool.id));
   out.set_trouble(service.live->trouble);
   out.set_all_down(health::all_down_text(pool));
   fill_refusals(*service.live, out);
   fill(service.live->counters, *out.mutable_counters());
   for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
+  return out;
+}
+
+void add_latency(const Service& service, control::Service& told) {
+  LatencySum of_pool;
+  for (size_t i = 0; i < service.pool->servers.size(); ++i) {
+    LatencySum of_server;
+    of_server.add(*service.pool->servers[i].live);
+    of_pool.add(*service.pool->servers[i].live);
+    of_server.fill(*told.mutable_servers(static_cast<int>(i))->mutable_latency());
+  }
+  of_pool.fill(*told.mutable_latency());
+}
+
+control::Timeouts describe(const Timeouts& timeouts) {
+  control::Timeouts out;
+  out.set_tcp(static_cast<uint32_t>(timeouts.tcp / 1s));
+  out.set_tcpfin(static_cast<uint32_t>(timeouts.tcp_fin / 1s));
+  out.set_udp(static_cast<uint32_t>(timeouts.udp / 1s));
   return out;
 }
 

@@ -21,6 +21,11 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
 control::Service describe_with_figures(const Service& service, const sticky::SessionStore& sessions,
                                        TimePoint now);
 
+/// Sets the latency of a described service and of its servers.
+void add_latency(const Service& service, control::Service& told);
+
+control::Timeouts describe(const Timeouts& timeouts);
+
 control::ConnectionPage connection_page(const std::vector<relay::ConnectionInfo>& connections,
                                         const ListenKey* only, bool last);
 

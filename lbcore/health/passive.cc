@@ -95,6 +95,7 @@ void Passive::take(const Pool& pool, const Server& server, const Ejection::Chang
     case What::ejected:
       live.ejected_why = "PASSIVE " + failures_text(live);
       live.ejected_until = now + change.time;
+      ++live.ejections;
       live.ejected.store(true, std::memory_order_relaxed);
       log_.info(who, "ejected for {} ({})", format_duration(change.time), live.ejected_why);
       return;

@@ -115,15 +115,11 @@ std::optional<EditError> set_options(PoolSpec& pool, const control::ServiceEdit&
   return std::nullopt;
 }
 
-/// An idle timeout that nobody chose follows the mode.
 std::optional<EditError> set_one_shot(ServiceSpec& service, const control::ServiceEdit& edit) {
   if (!edit.has_one_shot() || edit.one_shot() == service.one_shot) return std::nullopt;
   if (service.protocol != Protocol::udp)
     return EditError{control::INVALID, "one-shot scheduling is for UDP services"};
-  const auto usual = [&] { return default_idle_timeout(service.protocol, service.one_shot); };
-  const bool keep = service.idle_timeout != usual();
   service.one_shot = edit.one_shot();
-  if (!keep) service.idle_timeout = usual();
   return std::nullopt;
 }
 
@@ -146,7 +142,6 @@ Edit<Edited> add_service(Spec spec, const control::ServiceEdit& edit) {
                       .protocol = key->protocol,
                       .listen = key->listen,
                       .pool = pool.name,
-                      .idle_timeout = default_idle_timeout(key->protocol, false),
                       .runtime = true};
   if (auto error = set_one_shot(service, edit)) return tl::unexpected(std::move(*error));
   // The default check asks over TCP, where a UDP server need not listen.
@@ -299,6 +294,33 @@ Edit<Edited> delete_server(Spec spec, const control::ServerKey& request) {
   return Edited{std::move(spec), "delete server " + found->text(), std::move(note)};
 }
 
+/// As in IPVS, the timeouts stay.
+Edited clear(const Spec& spec) {
+  Spec cleared;
+  cleared.timeouts = spec.timeouts;
+  return {std::move(cleared), fmt::format("clear: {} services", spec.services.size()), {}};
+}
+
+Edit<Edited> set_timeouts(Spec spec, const control::Timeouts& wanted) {
+  constexpr auto kMost = static_cast<uint32_t>(kMostTimeout / 1s);
+  for (const uint32_t seconds : {wanted.tcp(), wanted.tcpfin(), wanted.udp()}) {
+    if (seconds > kMost)
+      return refuse(control::INVALID, "timeout {}: 1 .. {} seconds, 0 keeps what there is", seconds,
+                    kMost);
+  }
+  const auto set = [](Duration& timeout, uint32_t seconds) {
+    if (seconds > 0) timeout = std::chrono::seconds(seconds);
+  };
+  set(spec.timeouts.tcp, wanted.tcp());
+  set(spec.timeouts.tcp_fin, wanted.tcpfin());
+  set(spec.timeouts.udp, wanted.udp());
+  const auto now = [](Duration timeout) { return timeout / 1s; };
+  std::string summary =
+      fmt::format("set timeouts: tcp {}, tcpfin {}, udp {}", now(spec.timeouts.tcp),
+                  now(spec.timeouts.tcp_fin), now(spec.timeouts.udp));
+  return Edited{std::move(spec), std::move(summary), {}};
+}
+
 }  // namespace
 
 tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& request) {
@@ -316,7 +338,9 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
     case control::Request::kDeleteServer:
       return delete_server(spec, request.delete_server());
     case control::Request::kClear:
-      return Edited{Spec{}, fmt::format("clear: {} services", spec.services.size()), {}};
+      return clear(spec);
+    case control::Request::kSetTimeouts:
+      return set_timeouts(spec, request.set_timeouts());
     case control::Request::kStatus:
     case control::Request::kList:
     case control::Request::kHandover:  // vrrpd's
@@ -327,7 +351,6 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
     case control::Request::kRestoreTable:
     case control::Request::kConnections:
     case control::Request::kExplain:
-    case control::Request::kSetTimeouts:
     case control::Request::kUpgrade:
     case control::Request::COMMAND_NOT_SET:
       break;

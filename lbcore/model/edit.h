@@ -33,8 +33,8 @@ struct Edited {
   std::string note;     // what the operator may not expect, or empty
 };
 
-/// `request` is one of the edits (add, edit or delete of a service or server, clear); anything else
-/// is INVALID.
+/// `request` is one of the edits (add, edit or delete of a service or server, clear, the default
+/// timeouts); anything else is INVALID.
 tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& request);
 
 /// The name of the service that `-A` makes, and of its pool: "tcp-192.0.2.10:80".

@@ -87,6 +87,7 @@ struct LiveServer {
   std::string last_result;  // "L7OK 200 in 0.8ms"
   TimePoint last_result_at{};
   TimePoint in_state_since{};
+  uint64_t ejections = 0;   // so far
   std::string ejected_why;  // "PASSIVE 5 failures in a row, last: Connection refused"
   TimePoint ejected_until{};
 
@@ -118,6 +119,8 @@ struct LiveService {
   std::array<std::atomic<uint64_t>, kRefusals> refused{};  // by Refusal
   limit::SharedRate admitted;                              // of new connections
   std::atomic<uint32_t> queued{0};                         // clients that wait for a server now
+  std::atomic<uint64_t> queue_waits{0};                    // clients that had to wait, so far
+  std::atomic<uint64_t> retries{0};  // further servers asked because one had failed
   std::atomic<uint64_t> idle_timeouts{0};
   std::atomic<uint64_t> half_closed_timeouts{0};
 

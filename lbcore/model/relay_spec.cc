@@ -11,6 +11,9 @@ namespace {
 std::string text(Duration value) {
   return format_duration(value);
 }
+std::string text(const std::optional<Duration>& value) {
+  return value ? format_duration(*value) : "default";
+}
 std::string text(uint32_t value) {
   return std::to_string(value);
 }

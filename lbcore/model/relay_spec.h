@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -22,7 +23,8 @@ std::string_view name(ProxyProtocol version);
 struct ServiceRelay {
   std::vector<Prefix> proxy_from = {};  // these must send a PROXY header
   Duration proxy_header_timeout = 3s;
-  Duration half_closed_timeout = 2min;  // instead of idle_timeout; as in IPVS. 0: none
+  // Instead of idle_timeout; 0: none; nothing: Timeouts::tcp_fin.
+  std::optional<Duration> half_closed_timeout = std::nullopt;
 
   // 0: no limit. The last two concern one client address each.
   uint32_t max_connections = 0;

@@ -84,6 +84,12 @@ ServiceSpec merge_service(const ServiceSpec& loaded, const ServiceSpec& file,
           .runtime = running.runtime};
 }
 
+Timeouts merge_timeouts(const Timeouts& loaded, const Timeouts& file, const Timeouts& running) {
+  return {.tcp = merge_value(loaded.tcp, file.tcp, running.tcp),
+          .tcp_fin = merge_value(loaded.tcp_fin, file.tcp_fin, running.tcp_fin),
+          .udp = merge_value(loaded.udp, file.udp, running.udp)};
+}
+
 void merge_pools(const Spec& loaded, const Spec& file, const Spec& running, Spec& out) {
   PoolSpec merged;
   for (const PoolSpec& pool : file.pools) {
@@ -143,6 +149,7 @@ Spec merge_reload(const Spec& loaded, const Spec& file, const Spec& running) {
   Spec out;
   merge_pools(loaded, file, running, out);
   merge_services(loaded, file, running, out);
+  out.timeouts = merge_timeouts(loaded.timeouts, file.timeouts, running.timeouts);
   keep_used_pools(file, running, out);
   mark_runtime(file, out);
   return out;

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kMinStickyTimeout = 1s;
 constexpr Duration kMaxStickyTimeout = std::chrono::hours(31 * 24);  // as `ipvsadm -p`
 
+constexpr Duration kOneShotTimeout = 5s;
+
 template <typename List>
 auto* find_by_name(List& list, std::string_view wanted) {
   const auto found = std::ranges::find_if(list, [&](const auto& it) { return it.name == wanted; });
@@ -179,9 +181,14 @@ std::string to_string(const StickySpec& sticky) {
   return fmt::format("source/{}/{} {}", sticky.prefix_v4, sticky.prefix_v6, timeout);
 }
 
-Duration default_idle_timeout(Protocol protocol, bool one_shot) {
-  if (protocol == Protocol::tcp) return 15min;
-  return one_shot ? Duration{5s} : Duration{5min};
+Duration idle_timeout(const ServiceSpec& service, const Timeouts& timeouts) {
+  if (service.idle_timeout) return *service.idle_timeout;
+  if (service.protocol == Protocol::tcp) return timeouts.tcp;
+  return service.one_shot ? kOneShotTimeout : timeouts.udp;
+}
+
+Duration half_closed_timeout(const ServiceSpec& service, const Timeouts& timeouts) {
+  return service.relay.half_closed_timeout.value_or(timeouts.tcp_fin);
 }
 
 Status check_listen(Protocol protocol, const Endpoint& listen) {

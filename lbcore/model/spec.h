@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,16 +87,24 @@ struct PoolSpec {
   friend bool operator==(const PoolSpec&, const PoolSpec&) = default;
 };
 
-/// What `idle_timeout` is unless it is said: as in IPVS; one-shot flows only wait for an answer.
-Duration default_idle_timeout(Protocol protocol, bool one_shot);
+/// Of services that set none of their own: [lbcore] tcp_timeout, ..., or `pairadm --set`. The
+/// defaults are those of IPVS.
+struct Timeouts {
+  Duration tcp = 15min;
+  Duration tcp_fin = 2min;  // once one side has said that it sends no more
+  Duration udp = 5min;
+
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
+};
+inline constexpr Duration kMostTimeout = std::chrono::hours(31 * 24);  // as in IPVS
 
 struct ServiceSpec {
   std::string name;
   Protocol protocol = Protocol::tcp;
   Endpoint listen = {};
   std::string pool = {};
-  Duration idle_timeout = 15min;  // without a datagram either way a flow ends
-  bool one_shot = false;          // UDP: every datagram is scheduled anew
+  std::optional<Duration> idle_timeout = std::nullopt;  // nothing: as Timeouts have it
+  bool one_shot = false;                                // UDP: every datagram is scheduled anew
   ServiceRelay relay = {};
   bool runtime = false;  // made or changed by pairadm since the file was loaded
 
@@ -105,6 +114,7 @@ struct ServiceSpec {
 struct Spec {
   std::vector<ServiceSpec> services;
   std::vector<PoolSpec> pools;
+  Timeouts timeouts;
 
   [[nodiscard]] const PoolSpec* find_pool(std::string_view name) const;
   [[nodiscard]] PoolSpec* find_pool(std::string_view name);
@@ -112,6 +122,12 @@ struct Spec {
   [[nodiscard]] ServiceSpec* find_service(Protocol protocol, const Endpoint& listen);
   friend bool operator==(const Spec&, const Spec&) = default;
 };
+
+/// Without a byte either way for so long, connections and flows of this service end. One-shot flows
+/// only wait for an answer, unless the service says otherwise.
+Duration idle_timeout(const ServiceSpec& service, const Timeouts& timeouts);
+/// The same when one side has ended; 0: no other.
+Duration half_closed_timeout(const ServiceSpec& service, const Timeouts& timeouts);
 
 /// "source/32 10m" or "none", as in the configuration.
 Result<StickySpec> parse_sticky(std::string_view text);

@@ -10,6 +10,10 @@ std::string listen_text(const ServiceSpec& service) {
   return fmt::format("{} {}", name(service.protocol), service.listen.to_string());
 }
 
+std::string text_of(const std::optional<Duration>& timeout) {
+  return timeout ? format_duration(*timeout) : "default";
+}
+
 class Writer {
  public:
   explicit Writer(std::vector<std::string>& lines) : lines_(lines) {}
@@ -19,6 +23,7 @@ class Writer {
     lines_.push_back(fmt::format(format, std::forward<Args>(args)...));
   }
 
+  void timeouts(const Timeouts& before, const Timeouts& after);
   void services(const Spec& before, const Spec& after);
   void pools(const Spec& before, const Spec& after);
 
@@ -28,6 +33,17 @@ class Writer {
 
   std::vector<std::string>& lines_;
 };
+
+void Writer::timeouts(const Timeouts& before, const Timeouts& after) {
+  const auto one = [this](std::string_view name, Duration was, Duration now) {
+    if (was != now) {
+      line("default {}: {} -> {}", name, format_duration(was), format_duration(now));
+    }
+  };
+  one("tcp_timeout", before.tcp, after.tcp);
+  one("tcp_fin_timeout", before.tcp_fin, after.tcp_fin);
+  one("udp_timeout", before.udp, after.udp);
+}
 
 void Writer::services(const Spec& before, const Spec& after) {
   for (const ServiceSpec& now : after.services) {
@@ -39,8 +55,8 @@ void Writer::services(const Spec& before, const Spec& after) {
     if (was->name != now.name) line("service {}: now named {}", was->name, now.name);
     if (was->pool != now.pool) line("service {}: pool {} -> {}", now.name, was->pool, now.pool);
     if (was->idle_timeout != now.idle_timeout) {
-      line("service {}: idle_timeout {} -> {}", now.name, format_duration(was->idle_timeout),
-           format_duration(now.idle_timeout));
+      line("service {}: idle_timeout {} -> {}", now.name, text_of(was->idle_timeout),
+           text_of(now.idle_timeout));
     }
     if (was->one_shot != now.one_shot) {
       line("service {}: one_shot {}", now.name, now.one_shot ? "no -> yes" : "yes -> no");
@@ -158,6 +174,7 @@ SpecDiff diff(const Spec& before, const Spec& after) {
     }
   }
   Writer writer(out.lines);
+  writer.timeouts(before.timeouts, after.timeouts);
   writer.services(before, after);
   writer.pools(before, after);
   return out;

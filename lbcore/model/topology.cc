@@ -65,7 +65,8 @@ std::shared_ptr<const Topology> Registry::build(const Spec& spec) {
   for (const ServiceSpec& service_spec : spec.services) {
     topology->services.push_back(std::make_shared<const Service>(
         Service{service_spec, by_name.at(service_spec.pool), service(service_spec.name),
-                sources(service_spec)}));
+                sources(service_spec), idle_timeout(service_spec, spec.timeouts),
+                half_closed_timeout(service_spec, spec.timeouts)}));
   }
   return topology;
 }

@@ -34,6 +34,9 @@ struct Service {
   std::shared_ptr<const Pool> pool;
   std::shared_ptr<LiveService> live;
   std::shared_ptr<limit::SourceTable> sources;  // null: no limit concerns single clients
+  // Of the service, else the default.
+  Duration idle_timeout{};
+  Duration half_closed_timeout{};
 };
 
 struct Topology {

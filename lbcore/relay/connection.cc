@@ -120,6 +120,7 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   leave_queue();
   server_.fd = open_server_socket(server->address.ip.family());
   if (!server_.fd) return errno;
+  if (!tried_.none()) add<uint64_t>(service_->live->retries, 1);
   tried_.add(server->id);
   phase_ = Phase::connecting;
   trace_.asked(EventLoop::precise_now());

@@ -50,6 +50,7 @@ void Connection::wait_in_queue() {
   aside().place = worker_.queue().join(pool.id, *this);
   aside().wait_until = worker_.loop().now() + pool.spec.relay.queue_timeout;
   service_->live->queued.fetch_add(1, std::memory_order_relaxed);
+  service_->live->queue_waits.fetch_add(1, std::memory_order_relaxed);
   worker_.serve_queue_later();
   arm_for_waiting();
 }

@@ -28,8 +28,8 @@ bool is_dead(int fd) {
 }  // namespace
 
 TimePoint Connection::silent_until() const {
-  Duration most = service_->spec.idle_timeout;
-  const Duration half = service_->spec.relay.half_closed_timeout;
+  Duration most = service_->idle_timeout;
+  const Duration half = service_->half_closed_timeout;
   if (half_closed() && half > Duration::zero()) most = std::min(most, half);
   return last_active_ + most;
 }

@@ -23,7 +23,7 @@ UdpListener::UdpListener(UdpRelay& relay, UniqueFd fd, std::shared_ptr<const Ser
       service_(std::move(service)),
       fd_(std::move(fd)),
       watcher_(relay.worker().loop().raw()),
-      table_(relay.secret(), service_->spec.idle_timeout) {
+      table_(relay.secret(), service_->idle_timeout) {
   watcher_.set<UdpListener, &UdpListener::on_readable>(this);
 }
 
@@ -50,7 +50,7 @@ void UdpListener::set_service(std::shared_ptr<const Service> service) {
   service_ = std::move(service);
   counters().active.fetch_add(count, std::memory_order_relaxed);
   ++generation_;
-  table_.set_idle_timeout(service_->spec.idle_timeout);
+  table_.set_idle_timeout(service_->idle_timeout);
   set_timer();
 }
 

@@ -10,6 +10,7 @@ namespace hapair::pairadm {
 Result<control::Request> list_request(const Invocation& in, const Names& names) {
   control::Request request;
   control::ListRequest& list = *request.mutable_list();
+  list.set_latency(in.has(Opt::latency));
   if (names_service(in)) {
     auto key = service_key(in, names);
     if (!key) return tl::unexpected(key.error());
@@ -31,6 +32,7 @@ namespace {
 Columns columns_of(const Invocation& in) {
   if (in.has(Opt::stats)) return Columns::stats;
   if (in.has(Opt::rate)) return Columns::rate;
+  if (in.has(Opt::latency)) return Columns::latency;
   if (in.has(Opt::thresholds)) return Columns::thresholds;
   return in.has(Opt::persistent_conn) ? Columns::sessions : Columns::plain;
 }
@@ -46,6 +48,11 @@ int run_list(const Invocation& in, Shell& shell) {
   }
   auto listing = fetch_listing(in, shell, *request);
   if (!listing) return listing.error();
+  if (in.has(Opt::timeout)) {
+    shell.out << (in.has(Opt::json) ? json_text(Json{{"timeouts", timeouts_json(*listing)}})
+                                    : timeouts_text(listing->timeouts()));
+    return kDone;
+  }
   if (!in.has(Opt::nosort)) sort_listing(*listing);
   if (in.has(Opt::json)) {
     shell.out << listing_json(*listing);

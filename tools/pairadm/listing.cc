@@ -1,6 +1,7 @@
 #include "tools/pairadm/listing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -74,6 +75,7 @@ std::string head(const control::Listing& listing, const ListingStyle& style) {
     text += fmt::format("hapair {} (sessions={})\n", listing.version(), sessions(listing));
   if (style.columns == Columns::stats || style.columns == Columns::rate)
     return text + figures_head(style.columns);
+  if (style.columns == Columns::latency) return text + latency_head();
   if (style.columns == Columns::thresholds)
     return text + fmt::format("{:<33} {:<10} {:<10} {:<10} {:<10}\n  -> RemoteAddress:Port\n",
                               "Prot LocalAddress:Port", "Uthreshold", "Lthreshold", "ActiveConn",
@@ -110,6 +112,8 @@ std::string listing_text(const control::Listing& listing, const ListingStyle& st
                                            endpoint_text(service.key().listen(), protocol, style));
     if (figures)
       text += fmt::format("{:<33}{}", listen, figures_row(service, style.columns, style.exact));
+    else if (style.columns == Columns::latency)
+      text += latency_rows(listen, service.latency());
     else
       text += fmt::format("{} {}{}{}\n", listen, service.scheduler(), persistent_text(service),
                           service.one_shot() ? " ops" : "");
@@ -120,6 +124,8 @@ std::string listing_text(const control::Listing& listing, const ListingStyle& st
       if (figures)
         text +=
             fmt::format("  -> {:<28}{}", address, figures_row(server, style.columns, style.exact));
+      else if (style.columns == Columns::latency)
+        text += latency_rows("  -> " + address, server.latency());
       else if (style.columns == Columns::thresholds)
         text += fmt::format("  -> {:<28} {:<10} {:<10} {:<10} {:<10}\n", address,
                             server.max_connections(), server.min_connections(),
@@ -164,6 +170,24 @@ Json counters_json(const control::Counters& total, const control::Counters& zero
               {"packets_out", counters.packets_out()}};
 }
 
+Json quantiles_json(const control::Quantiles& quantiles) {
+  return Json{{"count", quantiles.count()},
+              {"p50", std::llround(quantiles.p50_us())},
+              {"p90", std::llround(quantiles.p90_us())},
+              {"p99", std::llround(quantiles.p99_us())},
+              {"p99.9", std::llround(quantiles.p999_us())}};
+}
+
+/// Null unless it was asked for.
+template <typename Measured>
+Json latency_json(const Measured& measured) {
+  if (!measured.has_latency()) return nullptr;
+  const control::Latency& latency = measured.latency();
+  return Json{{"connect", quantiles_json(latency.connect())},
+              {"first_byte", quantiles_json(latency.first_byte())},
+              {"duration", quantiles_json(latency.duration())}};
+}
+
 /// Null where they are not told, as in the status.
 template <typename Counted>
 Json rates_json(const Counted& counted) {
@@ -194,7 +218,8 @@ Json server_json(const control::Server& server) {
               {"max_connections", server.max_connections()},
               {"min_connections", server.min_connections()},
               {"backup", server.backup()},
-              {"full", server.full()}};
+              {"full", server.full()},
+              {"latency_us", latency_json(server)}};
 }
 
 }  // namespace
@@ -222,13 +247,16 @@ Json service_json(const control::Service& service) {
               {"idle_timeouts", service.idle_timeouts()},
               {"half_closed_timeouts", service.half_closed_timeouts()},
               {"queued", service.queued()},
-              {"rates", rates_json(service)}};
+              {"rates", rates_json(service)},
+              {"latency_us", latency_json(service)}};
 }
 
 std::string listing_json(const control::Listing& listing) {
   Json services = Json::array();
   for (const auto& service : listing.services()) services.push_back(service_json(service));
-  return json_text(Json{{"version", listing.version()}, {"services", std::move(services)}});
+  return json_text(Json{{"version", listing.version()},
+                        {"services", std::move(services)},
+                        {"timeouts", timeouts_json(listing)}});
 }
 
 }  // namespace hapair::pairadm

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/schema/control.pb.h"
 #include "tools/pairadm/json.h"
@@ -17,6 +18,7 @@ enum class Columns : uint8_t {
   stats,       // Conns InPkts OutPkts InBytes OutBytes
   thresholds,  // Uthreshold Lthreshold ActiveConn InActConn
   rate,        // CPS InPPS OutPPS InBPS OutBPS
+  latency,     // Time Count p50 p90 p99 p99.9, three rows each
 };
 
 struct ListingStyle {
@@ -38,8 +40,15 @@ std::string listing_json(const control::Listing& listing);
 std::string figures_head(Columns columns);
 template <typename Counted>
 std::string figures_row(const Counted& counted, Columns columns, bool exact);
+/// The same of Columns::latency (listing_latency.cc); the rows begin with the thing's address.
+std::string latency_head();
+std::string latency_rows(std::string_view address, const control::Latency& latency);
 /// What has been counted since -Z.
 control::Counters since_zero(const control::Counters& counters, const control::Counters& zeroed);
+
+/// -L --timeout (set.cc); null when they were not told.
+std::string timeouts_text(const control::Timeouts& timeouts);
+Json timeouts_json(const control::Listing& listing);
 
 /// "www.example.org:http" for "192.0.2.10:80", as far as there are names.
 std::string with_names(const std::string& text, control::Protocol protocol, const Names& names);

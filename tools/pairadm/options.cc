@@ -12,8 +12,6 @@ namespace hapair::pairadm {
 
 namespace {
 
-constexpr std::string_view kTimeouts =
-    "is not offered: each service has timeouts of its own here, see [service] in hapair.conf(5)";
 constexpr std::string_view kNoMarks =
     "needs the kernel data path, which is not built yet: a proxy listens on addresses, give one "
     "service for each with -t";
@@ -58,7 +56,8 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::stats, 0, "stats", "", "connections, packets and bytes since -Z", {}},
     {Opt::rate, 0, "rate", "", "the same per second", {}},
     {Opt::thresholds, 0, "thresholds", "", "-x and -y of each server", {}},
-    {Opt::timeout, 0, "timeout", "", {}, kTimeouts},
+    {Opt::timeout, 0, "timeout", "", "what --set has set", {}},
+    {Opt::latency, 0, "latency", "", "how long connects, first bytes and connections take", {}},
     {Opt::daemon, 0, "daemon", "", {}, kPairDoesIt},
     {Opt::syncid, 0, "syncid", "ID", {}, kPairDoesIt},
     {Opt::mcast_interface, 0, "mcast-interface", "INTERFACE", {}, kPairDoesIt},
@@ -70,7 +69,7 @@ constexpr OptSet kServerOptions = {Opt::weight, Opt::gatewaying, Opt::ipip, Opt:
                                     Opt::state, Opt::u_threshold, Opt::l_threshold};
 constexpr OptSet kListOptions = {Opt::numeric, Opt::json, Opt::persistent_conn, Opt::sort, Opt::nosort,
                                   Opt::stats, Opt::rate, Opt::exact, Opt::connection,
-                                  Opt::thresholds};
+                                  Opt::thresholds, Opt::timeout, Opt::latency};
 constexpr OptSet kServer = {Opt::real_server};
 using Service = Command::Service;
 
@@ -95,6 +94,8 @@ constexpr auto kCommands = std::to_array<Command>({
      "do the commands of standard input, all at once or none", {}},
     {'Z', 0, "zero", {}, {}, Service::optional, 0, zero_request, run_edit,
      "let the figures of -L begin anew", {}},
+    {0, 0, "--set", {}, {}, Service::none, 3, set_request, run_edit,
+     "default timeouts in seconds, 0 keeps one: --set TCP TCPFIN UDP", {}},
     {'L', 'l', "list", {}, kListOptions, Service::optional, 0, list_request, run_list,
      "list the services and their servers", {}},
     {0, 0, "drain", {}, {Opt::json}, Service::none, 2, nullptr, run_server_state,
@@ -121,7 +122,6 @@ constexpr auto kCommands = std::to_array<Command>({
      "make the pair's key: keygen [FILE]", {}},
     {'h', 0, "help", {}, {}, Service::none, 0, nullptr, run_help, "this text", {}},
     {'v', 0, "version", {}, {}, Service::none, 0, nullptr, run_version, "the version", {}},
-    {0, 0, "--set", {}, {}, Service::none, 0, nullptr, nullptr, {}, kTimeouts},
     {0, 0, "--start-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
     {0, 0, "--stop-daemon", {}, {}, Service::none, 0, nullptr, nullptr, {}, kPairDoesIt},
 });

@@ -50,11 +50,12 @@ enum class Opt : uint8_t {
   stats,
   rate,
   thresholds,
+  timeout,
+  latency,
   u_threshold,
   l_threshold,
   sched_flags,
   // Known to ipvsadm, refused with a reason:
-  timeout,
   daemon,
   syncid,
   mcast_interface,

@@ -222,10 +222,14 @@ class Parser {
     if (command.needs.has(Opt::from) && !(out_.has(Opt::from) && out_.has(Opt::to)))
       return fail("{} needs the client and what it connects to: --from ADDRESS --to ADDRESS:PORT",
                   spelling(command));
-    const auto forms = {Opt::stats, Opt::rate, Opt::thresholds, Opt::persistent_conn,
-                        Opt::connection};
+    const auto forms = {Opt::stats,           Opt::rate,       Opt::thresholds, Opt::latency,
+                        Opt::persistent_conn, Opt::connection, Opt::timeout};
     if (std::ranges::count_if(forms, [&](Opt form) { return out_.has(form); }) > 1)
-      return fail("one of --stats, --rate, --thresholds, --persistent-conn and -c, please");
+      return fail(
+          "one of --stats, --rate, --thresholds, --latency, --persistent-conn, --timeout and -c, "
+          "please");
+    if (out_.has(Opt::timeout) && (tcp || udp))
+      return fail("--timeout is about all services: without -t and -u, please");
     if (out_.has(Opt::sort) && out_.has(Opt::nosort)) return fail("--sort or --nosort, not both");
     return {};
   }

@@ -29,7 +29,7 @@ Result<control::Request> understood(const std::vector<std::string>& words, const
   if (!invocation) return tl::unexpected(invocation.error());
   if (invocation->command->run != run_edit || invocation->has(Opt::run_dir) ||
       invocation->has(Opt::wait))
-    return fail("only -A, -E, -D, -a, -e, -d and -C with their own options may stand here");
+    return fail("only -A, -E, -D, -a, -e, -d, -C and --set with their own options may stand here");
   return invocation->command->request(*invocation, names);
 }
 

@@ -44,6 +44,10 @@ int run_save(const Invocation& in, Shell& shell) {
   const auto listing = fetch_listing(in, shell, request);
   if (!listing) return listing.error();
   std::string text;
+  if (listing->has_timeouts()) {
+    const control::Timeouts& timeouts = listing->timeouts();
+    text = fmt::format("--set {} {} {}\n", timeouts.tcp(), timeouts.tcpfin(), timeouts.udp());
+  }
   for (const auto& service : listing->services()) text += saved(service);
   shell.out << text;
   return kDone;

@@ -37,9 +37,10 @@ Result<control::Request> add_server_request(const Invocation&, const Names&);
 Result<control::Request> edit_server_request(const Invocation&, const Names&);
 Result<control::Request> delete_server_request(const Invocation&, const Names&);
 Result<control::Request> zero_request(const Invocation&, const Names&);
+Result<control::Request> set_request(const Invocation&, const Names&);
 Result<control::Request> list_request(const Invocation&, const Names&);
 
-int run_edit(const Invocation&, Shell&);         // sends the request of any edit
+int run_edit(const Invocation&, Shell&);         // sends the request of any edit, -Z and --set
 int run_connections(const Invocation&, Shell&);  // -Lc
 int run_save(const Invocation&, Shell&);
 int run_restore_table(const Invocation&, Shell&);  // -R; `restore` is vrrpd's

@@ -1,6 +1,7 @@
 // The whole way of a command: pairadm -> lbcore -> traffic. One node with a balancer whose file has
 // no more than the lab's own service; everything under test is made at run time.
 #include <algorithm>
+#include <csignal>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -280,6 +281,7 @@ TEST_F(Runtime, SaveClearRestoreSaveIsTheSame) {
   does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w 3");
   does("-a -t 10.0.0.1:8000 -r 10.0.1.12:8080 -x 9 -y 5 --state drain");
   does("-e -t 10.0.0.100:80 -r 10.0.1.13:8080 -w 7");
+  does("--set 0 60 0");
   const std::string saved = pairadm("-S").out;
   EXPECT_NE(saved.find("-A -t 10.0.0.1:8000 -s rr -p 60 -M 255.255.255.0\n"
                        "-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w 3\n"
@@ -290,11 +292,13 @@ TEST_F(Runtime, SaveClearRestoreSaveIsTheSame) {
   const auto before = nlohmann::json::parse(pairadm("-L --json").out);
 
   const auto restore = [&](const std::string& text) { return lab_->pairadm("lb1", {"-R"}, text); };
+  EXPECT_TRUE(saved.starts_with("--set 900 60 300\n")) << saved;
+  EXPECT_EQ(before.at("timeouts").at("tcpfin"), 60);
   const Finished wrong = restore("-C\n" + saved + "-a -t 10.0.0.1:8000 -r 10.0.1.11:8080 -w x\n");
   EXPECT_EQ(wrong.exit.code, 2) << wrong.err;
   EXPECT_EQ(pairadm("-S").out, saved) << "one mistake, and nothing was done";
   does("-C");
-  EXPECT_EQ(pairadm("-S").out, "");
+  EXPECT_EQ(pairadm("-S").out, "--set 900 60 300\n");
   const Finished restored = restore("# a comment\n\n" + saved);
   EXPECT_EQ(restored.exit.code, 0) << restored.err;
   EXPECT_EQ(pairadm("-S").out, saved);
@@ -354,6 +358,46 @@ TEST_F(Runtime, ConnectionsFiguresAndZero) {
   EXPECT_EQ(row("--stats"), std::vector<uint64_t>(5, 0));
   EXPECT_NE(fetch(), "");
   EXPECT_EQ(row("--stats")[0], 1U);
+}
+
+TEST_F(Runtime, SetTimeoutsEndSilentConnectionsAndStayOverAReload) {
+  does("-A -t 10.0.0.1:8000");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(wait_up(1));
+  EXPECT_EQ(pairadm("-L --timeout").out, "Timeout (tcp tcpfin udp): 900 120 300\n");
+  does("--set 1 0 60");
+  EXPECT_EQ(pairadm("-L --timeout").out, "Timeout (tcp tcpfin udp): 1 120 60\n");
+  EXPECT_EQ(service().at("idle_timeout_ms"), 1000);
+  Process silent({.argv = {"curl", "-s", "--max-time", "10", std::string(kUrl) + "/slow?ms=9000"},
+                  .in = &lab_->client()});
+  EXPECT_TRUE(eventually(
+      8s, [&] { return service().at("idle_timeouts") == 1; }, [&] { return service().dump(2); }));
+  ASSERT_TRUE(silent.wait(5s));
+  Process& lbcore = *lab_->node("lb1").lbcore;
+  lbcore.signal(SIGHUP);
+  ASSERT_TRUE(lbcore.wait_for_output("reload: done", 5s));
+  EXPECT_EQ(pairadm("-L --timeout").out, "Timeout (tcp tcpfin udp): 1 120 60\n");
+}
+
+TEST_F(Runtime, LatencyOfPoolAndServer) {
+  does("-A -t 10.0.0.1:8000");
+  does("-a -t 10.0.0.1:8000 -r 10.0.1.11:8080");
+  ASSERT_TRUE(wait_up(1));
+  EXPECT_NE(fetch("/slow?ms=30"), "");
+  const auto latency = [&] {
+    const auto listed =
+        nlohmann::json::parse(pairadm("-L --latency --json -t 10.0.0.1:8000").out)["services"][0];
+    EXPECT_EQ(listed["latency_us"], listed["servers"][0]["latency_us"]) << listed.dump(2);
+    return listed["latency_us"];
+  };
+  ASSERT_TRUE(eventually(
+      3s, [&] { return latency()["duration"]["count"] == 1; }, "the connection is over"));
+  EXPECT_GE(latency()["first_byte"]["p50"], 25000) << latency().dump(2);
+  EXPECT_EQ(latency()["connect"]["count"], 1);
+  const std::string table = pairadm("-Ln --latency -t 10.0.0.1:8000").out;
+  EXPECT_NE(table.find("  -> 10.0.1.11:8080               connect             1 "),
+            std::string::npos)
+      << table;
 }
 
 TEST_F(Runtime, ClearLeavesNothing) {

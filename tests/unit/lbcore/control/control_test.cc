@@ -61,7 +61,7 @@ class ControlApiTest : public testing::Test {
                          status.set_node("lb1");
                          return status;
                        },
-                   .listing = [this] { return listing_; },
+                   .listing = [this](bool) { return listing_; },
                    .zero =
                        [this](const ListenKey* only) {
                          zeroed_.push_back(only == nullptr ? "all" : only->second.to_string());

@@ -128,14 +128,13 @@ TEST(AddService, OverUdp) {
   const auto plain = accepted(request).spec;
   EXPECT_EQ(plain.services.back().name, "udp-192.0.2.10:53");
   EXPECT_EQ(plain.services.back().protocol, Protocol::udp);
-  EXPECT_EQ(plain.services.back().idle_timeout, 5min);
+  EXPECT_FALSE(plain.services.back().idle_timeout) << "it follows the default";
   EXPECT_EQ(plain.pools.back().check.kind, health::CheckKind::none)
       << "a server of datagrams need not listen on TCP";
 
   request.mutable_add_service()->set_one_shot(true);
   const ServiceSpec once = accepted(request).spec.services.back();
   EXPECT_TRUE(once.one_shot);
-  EXPECT_EQ(once.idle_timeout, 5s);
 }
 
 TEST(EditService, OneShotIsTurnedOnAndBringsItsTimeoutUnlessOneWasChosen) {
@@ -145,7 +144,8 @@ TEST(EditService, OneShotIsTurnedOnAndBringsItsTimeoutUnlessOneWasChosen) {
   auto change = edit_service("192.0.2.10:53");
   change.mutable_edit_service()->mutable_key()->set_protocol(control::PROTOCOL_UDP);
   change.mutable_edit_service()->set_one_shot(true);
-  EXPECT_EQ(accepted(change, spec).spec.services.back().idle_timeout, 5s);
+  EXPECT_EQ(idle_timeout(spec.services.back(), {}), 5min);
+  EXPECT_EQ(idle_timeout(accepted(change, spec).spec.services.back(), {}), 5s);
   spec.services.back().idle_timeout = 30s;
   const ServiceSpec after = accepted(change, spec).spec.services.back();
   EXPECT_TRUE(after.one_shot);
@@ -415,6 +415,47 @@ TEST(Clear, LeavesNothing) {
   EXPECT_EQ(edited.spec, Spec{});
   EXPECT_EQ(edited.summary, "clear: 3 services");
   EXPECT_EQ(accepted(request, Spec{}).spec, Spec{});
+}
+
+TEST(Clear, TheTimeoutsStay) {
+  control::Request request;
+  request.mutable_clear();
+  Spec spec;
+  spec.timeouts.udp = 7s;
+  EXPECT_EQ(accepted(request, spec).spec, spec);
+}
+
+TEST(SetTimeouts, ChangesWhatIsNamedAndReachesServicesWithoutTheirOwn) {
+  Spec spec;
+  spec.services.push_back({.name = "plain"});
+  spec.services.push_back({.name = "own", .idle_timeout = 30s});
+  spec.services.back().relay.half_closed_timeout = 0s;
+  spec.services.push_back({.name = "dns", .protocol = Protocol::udp});
+  spec.services.push_back({.name = "once", .protocol = Protocol::udp, .one_shot = true});
+  control::Request request;
+  request.mutable_set_timeouts()->set_tcp(1200);
+  request.mutable_set_timeouts()->set_udp(60);
+  const Edited edited = accepted(request, spec);
+  EXPECT_EQ(edited.summary, "set timeouts: tcp 1200, tcpfin 120, udp 60");
+  const Timeouts& now = edited.spec.timeouts;
+  EXPECT_EQ(now, (Timeouts{.tcp = 20min, .tcp_fin = 2min, .udp = 1min}));
+  const auto& services = edited.spec.services;
+  EXPECT_EQ(services, spec.services) << "no service is changed itself";
+  EXPECT_EQ(idle_timeout(services[0], now), 20min);
+  EXPECT_EQ(idle_timeout(services[1], now), 30s);
+  EXPECT_EQ(idle_timeout(services[2], now), 1min);
+  EXPECT_EQ(idle_timeout(services[3], now), 5s);
+  EXPECT_EQ(half_closed_timeout(services[0], now), 2min);
+  EXPECT_EQ(half_closed_timeout(services[1], now), 0s);
+}
+
+TEST(SetTimeouts, ZeroKeepsAndTooMuchIsRefused) {
+  control::Request request;
+  request.mutable_set_timeouts()->set_tcp(0);
+  EXPECT_EQ(accepted(request, Spec{}).spec, Spec{});
+  request.mutable_set_timeouts()->set_tcpfin(2'678'401);
+  EXPECT_EQ(refused(request),
+            "INVALID: timeout 2678401: 1 .. 2678400 seconds, 0 keeps what there is");
 }
 
 TEST(Edit, NothingElseIsAnEdit) {

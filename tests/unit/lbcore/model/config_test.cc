@@ -143,6 +143,14 @@ TEST_F(ConfigTest, DefaultsOfAnEmptyFile) {
   EXPECT_EQ(loaded->spec, Spec{});
 }
 
+TEST_F(ConfigTest, DefaultTimeouts) {
+  const auto loaded = load("[lbcore]\ntcp_timeout = 1h\ntcp_fin_timeout = 30s\nudp_timeout = 1m\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->spec.timeouts, (Timeouts{.tcp = 1h, .tcp_fin = 30s, .udp = 1min}));
+  EXPECT_EQ(load("[lbcore]\nudp_timeout = 1500ms\n").error().message,
+            path + ":2: [lbcore]: udp_timeout: must be whole seconds, as pairadm --set has them");
+}
+
 TEST_F(ConfigTest, AutoMeansOneWorkerPerProcessor) {
   EXPECT_EQ(load("[lbcore]\nworkers = auto\n")->settings.workers, available_processors());
 }
@@ -165,11 +173,10 @@ TEST_F(ConfigTest, AUdpService) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   const auto& services = loaded->spec.services;
   EXPECT_EQ(services[0].protocol, Protocol::udp);
-  EXPECT_EQ(services[0].idle_timeout, 5min);
+  EXPECT_EQ(services[0].idle_timeout, std::nullopt);
   EXPECT_FALSE(services[0].one_shot);
   EXPECT_TRUE(services[1].one_shot);
-  EXPECT_EQ(services[1].idle_timeout, 5s);
-  EXPECT_EQ(services[2].idle_timeout, 15min);
+  EXPECT_EQ(services[1].idle_timeout, std::nullopt);
   EXPECT_EQ(services[3].idle_timeout, 30s);
   EXPECT_THAT(loaded->warnings, ElementsAre());
 }
@@ -302,7 +309,8 @@ INSTANTIATE_TEST_SUITE_P(
             "or 1 to 128 (IPv6)"},
         Mistake{"unknown_key", "[lbcore]\nlisten = 127.0.0.1:7480\n",
                 "FILE:2: [lbcore]: listen: unknown key; valid: workers, serving_lease, "
-                "drain_timeout, max_sessions, status_listen, access_log, access_log_format"},
+                "drain_timeout, max_sessions, tcp_timeout, "
+                "tcp_fin_timeout, udp_timeout, status_listen, access_log, access_log_format"},
         Mistake{"lonely_pair", "[pair]\naddress = 10.0.0.1:7400\n",
                 "FILE:2: [pair]: address: a pair has two nodes: write address@ONE and "
                 "address@OTHER"}),

@@ -40,7 +40,7 @@ TEST(RelaySpec, EveryChangeHasALine) {
   after.pools[0].relay.proxy_protocol = ProxyProtocol::v1;
   EXPECT_THAT(diff(test::web(), after).lines,
               ElementsAre("service web: proxy_from nobody -> 10.0.0.0/8, ::1/128",
-                          "service web: half_closed_timeout 2m -> 0s",
+                          "service web: half_closed_timeout default -> 0s",
                           "pool web: proxy_protocol none -> v1"));
   EXPECT_THAT(diff(after, after).lines, IsEmpty());
 }

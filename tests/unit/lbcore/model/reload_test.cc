@@ -40,6 +40,16 @@ TEST(Reload, ARuntimeValueStaysWhileTheFileDoesNotChangeIt) {
   EXPECT_TRUE(merged.services[0].runtime) << "its pool is not as in the file";
 }
 
+TEST(Reload, TimeoutsSetAtRunTimeStayUntilTheFileChangesThem) {
+  Spec running = web();
+  running.timeouts = {.tcp = 1h, .tcp_fin = 10s, .udp = 5min};
+  Spec file = web();
+  file.timeouts.tcp_fin = 1min;
+  const Spec merged = merge_reload(web(), file, running);
+  EXPECT_EQ(merged.timeouts, (Timeouts{.tcp = 1h, .tcp_fin = 1min, .udp = 5min}));
+  EXPECT_FALSE(merged.services[0].runtime);
+}
+
 TEST(Reload, AValueThatChangedInTheFileWins) {
   Spec running = web();
   running.pools[0].servers[0].weight = 5;

@@ -23,6 +23,8 @@ TEST(Registry, ResolvesEveryName) {
   EXPECT_EQ(service.pool->servers[1].live->address, at("10.0.1.2:80"));
   EXPECT_EQ(*registry.pool_name(service.pool->id), "web");
   EXPECT_FALSE(service.pool->servers[0].live->up) << "servers start down";
+  EXPECT_EQ(service.idle_timeout, 15min);
+  EXPECT_EQ(service.half_closed_timeout, 2min);
 }
 
 TEST(Registry, LiveStateSurvivesEveryChangeOfTheSpec) {

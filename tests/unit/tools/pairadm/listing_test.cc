@@ -220,6 +220,39 @@ TEST(Listing, SortsByProtocolThenUnsignedAddressThenPort) {
       "UDP  10.0.0.1:9 rr\n"));
 }
 
+TEST(Listing, Latency) {
+  auto listing = sample();
+  auto* service = listing.mutable_services(0);
+  service->mutable_servers()->DeleteSubrange(1, 1);
+  auto& connect = *service->mutable_latency()->mutable_connect();
+  connect.set_count(1200);
+  connect.set_p50_us(210);
+  connect.set_p90_us(999.7);
+  connect.set_p99_us(1'250.4);
+  connect.set_p999_us(3'000'000'000);
+  auto& duration = *service->mutable_servers(0)->mutable_latency()->mutable_duration();
+  duration.set_count(1);
+  duration.set_p50_us(30'100'000);
+  EXPECT_EQ(text(listing, true, Columns::latency, false),
+            "Prot LocalAddress:Port            Time            Count      p50      p90      p99"
+            "    p99.9\n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  192.0.2.10:80                connect          1200    210us      1ms   1.25ms"
+            "      50m\n"
+            "                                  first-byte          0        -        -        -"
+            "        -\n"
+            "                                  duration            0        -        -        -"
+            "        -\n"
+            "  -> 10.0.0.2:8080                connect             0        -        -        -"
+            "        -\n"
+            "                                  first-byte          0        -        -        -"
+            "        -\n"
+            "                                  duration            1    30.1s      0us      0us"
+            "      0us\n");
+  EXPECT_EQ(service_json(*service)["latency_us"]["connect"].dump(),
+            R"({"count":1200,"p50":210,"p90":1000,"p99":1250,"p99.9":3000000000})");
+}
+
 TEST(Listing, Json) {
   auto listing = sample();
   auto* service = listing.mutable_services(0);
@@ -285,7 +318,8 @@ TEST(Listing, Json) {
           "max_connections": 0,
           "min_connections": 0,
           "backup": false,
-          "full": false
+          "full": false,
+          "latency_us": null
         }
       ],
       "refused": {
@@ -294,9 +328,11 @@ TEST(Listing, Json) {
       "idle_timeouts": 3,
       "half_closed_timeouts": 2,
       "queued": 0,
-      "rates": null
+      "rates": null,
+      "latency_us": null
     }
-  ]
+  ],
+  "timeouts": null
 }
 )");
 }

@@ -41,6 +41,14 @@ std::string text(const control::ServerEdit& edit) {
   return out;
 }
 
+std::string text(const control::Timeouts& timeouts) {
+  std::string out;
+  if (timeouts.has_tcp()) out += fmt::format(" tcp={}", timeouts.tcp());
+  if (timeouts.has_tcpfin()) out += fmt::format(" tcpfin={}", timeouts.tcpfin());
+  if (timeouts.has_udp()) out += fmt::format(" udp={}", timeouts.udp());
+  return out;
+}
+
 std::string text(const control::Request& request) {
   switch (request.command_case()) {
     case control::Request::kAddService:
@@ -58,7 +66,10 @@ std::string text(const control::Request& request) {
     case control::Request::kClear:
       return "clear";
     case control::Request::kList:
+      if (request.list().latency()) return "list with latency";
       return request.list().has_service() ? "list " + text(request.list().service()) : "list";
+    case control::Request::kSetTimeouts:
+      return "set" + text(request.set_timeouts());
     default:
       return "something else";
   }
@@ -161,7 +172,22 @@ INSTANTIATE_TEST_SUITE_P(Lists, CommandLine,
                                          Case{"-Ln -t 192.0.2.10:80", "list tcp 192.0.2.10:80"},
                                          Case{"-Lnt 192.0.2.10:80", "list tcp 192.0.2.10:80"},
                                          Case{"-L --persistent-conn --nosort", "list"},
-                                         Case{"-L --sort", "list"}));
+                                         Case{"-L --sort", "list"}, Case{"-L --timeout", "list"},
+                                         Case{"-L --latency", "list with latency"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Set, CommandLine,
+    testing::Values(
+        Case{"--set 1200 60 10", "set tcp=1200 tcpfin=60 udp=10"},
+        Case{"--set 0 60 0", "set tcpfin=60"}, Case{"--set 0 0 0", "set"},
+        Case{"--set 900 120",
+             "! --set needs three timeouts in seconds, 0 keeps one: --set TCP TCPFIN UDP"},
+        Case{"--set 900 120 300 1", "! unexpected argument 1"},
+        Case{"--set 900 2m 300",
+             "! --set 2m: a timeout of 1 .. 2678400 seconds, or 0 to keep what there is"},
+        Case{"--set 900 120 2678401",
+             "! --set 2678401: a timeout of 1 .. 2678400 seconds, or 0 to keep what there is"},
+        Case{"--set 900 120 300 -t 192.0.2.10:80", "! -t is not an option of --set"}));
 
 INSTANTIATE_TEST_SUITE_P(Others, CommandLine,
                          testing::Values(Case{"status", "status"}, Case{"status --json", "status"},
@@ -191,7 +217,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"-L -n -n", "! -n is given twice"},
         Case{"-L --sort --nosort", "! --sort or --nosort, not both"},
         Case{"-L --stats --rate",
-             "! one of --stats, --rate, --thresholds, --persistent-conn and -c, please"}));
+             "! one of --stats, --rate, --thresholds, --latency, --persistent-conn, --timeout and "
+             "-c, please"},
+        Case{"-L --timeout -t 192.0.2.10:80",
+             "! --timeout is about all services: without -t and -u, please"}));
 
 INSTANTIATE_TEST_SUITE_P(
     WrongFit, CommandLine,
@@ -291,12 +320,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"-A -f 1",
              "! -f needs the kernel data path, which is not built yet: a proxy listens on "
              "addresses, give one service for each with -t"},
-        Case{"-L --timeout",
-             "! --timeout is not offered: each service has timeouts of its own here, see [service] "
-             "in hapair.conf(5)"},
-        Case{"--set 900 120 300",
-             "! --set is not offered: each service has timeouts of its own here, see [service] in "
-             "hapair.conf(5)"},
         Case{"--start-daemon master",
              "! --start-daemon is not needed: the pair replicates by itself, see [pair] in "
              "hapair.conf(5) and `pairadm status`"},

@@ -70,10 +70,10 @@ TEST(Restore, EveryMistakeOfALineIsTold) {
   EXPECT_EQ(shell.err.str(),
             "pairadm: line 2: -a needs the server: -r ADDRESS[:PORT]\n"
             "pairadm: line 3: unknown command frob; see pairadm -h\n"
-            "pairadm: line 5: only -A, -E, -D, -a, -e, -d and -C with their own options may stand "
-            "here\n"
-            "pairadm: line 6: only -A, -E, -D, -a, -e, -d and -C with their own options may stand "
-            "here\n"
+            "pairadm: line 5: only -A, -E, -D, -a, -e, -d, -C and --set with their own options "
+            "may stand here\n"
+            "pairadm: line 6: only -A, -E, -D, -a, -e, -d, -C and --set with their own options "
+            "may stand here\n"
             "pairadm: nothing was changed\n");
   EXPECT_TRUE(shell.asked.empty());
 }
@@ -100,6 +100,34 @@ TEST(Restore, MoreThanADaemonTakesIsNotSent) {
   EXPECT_EQ(shell.run(words("-R")), 2);
   EXPECT_TRUE(shell.asked.empty());
   EXPECT_NE(shell.err.str().find("60000 commands are more than fit"), std::string::npos);
+}
+
+TEST(Timeouts, AreListedAndSaved) {
+  FakeShell shell;
+  auto reply = listing();
+  auto& timeouts = *reply.mutable_listing()->mutable_timeouts();
+  timeouts.set_tcp(900);
+  timeouts.set_tcpfin(120);
+  timeouts.set_udp(300);
+  shell.daemons["lbcore"] = reply;
+  EXPECT_EQ(shell.run(words("-L --timeout")), 0);
+  EXPECT_EQ(shell.out.str(), "Timeout (tcp tcpfin udp): 900 120 300\n");
+  shell.out.str({});
+  EXPECT_EQ(shell.run(words("-S")), 0);
+  EXPECT_EQ(shell.out.str(), std::string("--set 900 120 300\n") + kSaved);
+  shell.in.str(shell.out.str());
+  EXPECT_EQ(shell.run(words("-R")), 0) << shell.err.str();
+  EXPECT_EQ(shell.asked.back().restore_table().commands(0).set_timeouts().tcpfin(), 120U);
+  shell.out.str({});
+  EXPECT_EQ(shell.run(words("-L --timeout --json")), 0);
+  EXPECT_EQ(shell.out.str(), R"({
+  "timeouts": {
+    "tcp": 900,
+    "tcpfin": 120,
+    "udp": 300
+  }
+}
+)");
 }
 
 TEST(Zero, AllOrOneService) {
