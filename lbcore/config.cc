@@ -7,10 +7,10 @@
 #include <set>
 
 #include <sched.h>
-#include <unistd.h>
 
 #include "common/units.h"
 #include "lbcore/config_relay.h"
+#include "lbcore/health/check_files.h"
 
 namespace hapair::lbcore {
 
@@ -188,14 +188,6 @@ bool in_file(const Section& section, std::string_view key) {
   });
 }
 
-/// A check whose file cannot be read would say nothing about any server.
-Status files_of_check(const health::CheckSpec& check) {
-  if (!check.ca_file.empty() && ::access(check.ca_file.c_str(), R_OK) != 0) {
-    return fail_system("ca " + check.ca_file);
-  }
-  return {};
-}
-
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
 class Resolver {
  public:
@@ -289,7 +281,7 @@ void Resolver::pool(const Section& section) {
   } else {
     complain(section, "check", check.error().message);
   }
-  if (const auto usable = files_of_check(pool.check); !usable) {
+  if (const auto usable = health::check_files(pool.check); !usable) {
     complain(section, "check", usable.error().message);
   }
   if (const auto passive = health::parse_passive(section.text("passive"))) {

@@ -18,6 +18,7 @@
 #include "lbcore/balancer.h"
 #include "lbcore/config.h"
 #include "lbcore/control.h"
+#include "lbcore/health/command_helper.h"
 #include "lbcore/model/reload.h"
 #include "lbcore/role_socket.h"
 
@@ -244,6 +245,10 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace hapair::lbcore;
+  // Not for users: lbcore starts itself again as its helper.
+  if (argc == 2 && std::string_view(argv[1]) == health::kHelperOption) {
+    return health::run_command_helper();
+  }
   const auto options = parse_options(argc, argv);
   if (!options) return options.error();
   try {

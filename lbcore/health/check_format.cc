@@ -60,6 +60,10 @@ void write_own(const CheckSpec& spec, Writer& out) {
     case CheckKind::smtp:
       out.option("host", spec.host);
       break;
+    case CheckKind::exec:
+      out.word(quoted_if_needed(spec.command));
+      for (const std::string& argument : spec.arguments) out.word(quoted(argument));
+      break;
     case CheckKind::none:
     case CheckKind::tcp:
     case CheckKind::tls:
@@ -94,6 +98,8 @@ std::string_view name(CheckKind kind) {
       return "smtp";
     case CheckKind::icmp:
       return "icmp";
+    case CheckKind::exec:
+      return "exec";
   }
   return "";
 }
@@ -102,6 +108,7 @@ std::string format_check(const CheckSpec& spec) {
   Writer out(name(spec.kind));
   if (spec.kind == CheckKind::none) return out.take();
   write_own(spec, out);
+  if (spec.proxy) out.word("proxy").word(lbcore::name(*spec.proxy));
   if (spec.port != 0) out.word("port").word(fmt::format("{}", spec.port));
   if (spec.source) out.word("source").word(spec.source->to_string());
   out.word("interval").word(format_duration(spec.interval));

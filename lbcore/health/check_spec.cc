@@ -20,10 +20,11 @@ constexpr size_t kMostPathBytes = 1024;
 constexpr size_t kMostTextBytes = 1024;
 constexpr size_t kMostHostBytes = 255;
 constexpr size_t kMostHeaders = 16;
-constexpr std::array kAllKinds{CheckKind::none,  CheckKind::tcp,  CheckKind::http,
-                               CheckKind::https, CheckKind::tls,  CheckKind::udp,
-                               CheckKind::dns,   CheckKind::smtp, CheckKind::icmp};
-constexpr std::string_view kKinds = "none, tcp, http, https, tls, udp, dns, smtp, icmp";
+constexpr size_t kMostArguments = 32;
+constexpr std::array kAllKinds{CheckKind::none, CheckKind::tcp, CheckKind::http, CheckKind::https,
+                               CheckKind::tls,  CheckKind::udp, CheckKind::dns,  CheckKind::smtp,
+                               CheckKind::icmp, CheckKind::exec};
+constexpr std::string_view kKinds = "none, tcp, http, https, tls, udp, dns, smtp, icmp, exec";
 constexpr std::array<std::string_view, 3> kMethods{"GET", "HEAD", "OPTIONS"};
 
 // ---- Values
@@ -154,6 +155,14 @@ Status read_verify(CheckSpec& spec, const std::string& word) {
   return {};
 }
 
+Status read_proxy(CheckSpec& spec, const std::string& word) {
+  for (const auto version : {ProxyProtocol::none, ProxyProtocol::v1, ProxyProtocol::v2}) {
+    if (word == name(version)) spec.proxy = version;
+  }
+  if (!spec.proxy) return fail("'{}' is not valid; valid are none, v1, v2", word);
+  return {};
+}
+
 Status read_port(CheckSpec& spec, const std::string& word) {
   const auto value = parse_integer(word);
   if (!value || *value < 1 || *value > 65535) {
@@ -179,6 +188,8 @@ constexpr uint32_t kAll = ~uint32_t{0};
 constexpr uint32_t kHttp = bit(CheckKind::http) | bit(CheckKind::https);
 constexpr uint32_t kTls = bit(CheckKind::https) | bit(CheckKind::tls);
 constexpr uint32_t kPorted = ~bit(CheckKind::icmp);
+constexpr uint32_t kSent = ~bit(CheckKind::exec);
+constexpr uint32_t kStream = kHttp | kTls | bit(CheckKind::tcp) | bit(CheckKind::smtp);
 
 struct Option {
   std::string_view name;
@@ -202,8 +213,9 @@ constexpr std::array kOptions{
            [](CheckSpec& spec, const std::string& word) { return read_text(spec.send, word); }},
     Option{"expect", bit(CheckKind::udp),
            [](CheckSpec& spec, const std::string& word) { return read_text(spec.answer, word); }},
+    Option{"proxy", kStream, read_proxy},
     Option{"port", kPorted, read_port},
-    Option{"source", kAll, read_source},
+    Option{"source", kSent, read_source},
     Option{"interval", kAll,
            [](CheckSpec& spec, const std::string& word) {
              return read_duration(spec.interval, word, kLeastInterval);
@@ -252,6 +264,8 @@ class Reader {
       case CheckKind::dns:
         if (!value_here()) return fail("dns needs a name to ask for, as in 'dns www.example.net'");
         return read_query();
+      case CheckKind::exec:
+        return read_command();
       default:
         return {};
     }
@@ -281,6 +295,24 @@ class Reader {
     return {};
   }
 
+  Status read_command() {
+    if (at_ == words_.size()) return fail("exec needs a program, as in 'exec /usr/bin/true'");
+    Status is_path = read_file(spec_.command, words_[at_++].text);
+    if (!is_path) return is_path;
+    // In quotes, each: a mistyped option is never taken for one.
+    for (; at_ < words_.size() && words_[at_].quoted; ++at_) {
+      const std::string& word = words_[at_].text;
+      if (spec_.arguments.size() == kMostArguments) {
+        return fail("more than {} arguments", kMostArguments);
+      }
+      if (word.size() > kMostTextBytes || word.find('\0') != std::string::npos) {
+        return fail("an argument has at most {} bytes, none of them \\x00", kMostTextBytes);
+      }
+      spec_.arguments.push_back(word);
+    }
+    return {};
+  }
+
   Status read_option() {
     const Option* const option = option_here();
     if (option == nullptr) {
@@ -288,7 +320,8 @@ class Reader {
       for (const Option& one : kOptions) {
         if ((one.kinds & bit(spec_.kind)) != 0) valid.push_back(one.name);
       }
-      return fail("unknown word '{}'; valid are {}", words_[at_].text, fmt::join(valid, ", "));
+      return fail("unknown word '{}'; valid are {}{}", words_[at_].text, fmt::join(valid, ", "),
+                  spec_.kind == CheckKind::exec ? ", and before them arguments in quotes" : "");
     }
     ++at_;
     if (given(option->name) && option->name != "header") {
@@ -357,6 +390,13 @@ Result<CheckSpec> parse_check(std::string_view text) {
   }
   const Status status = Reader(spec, std::span(*words).subspan(1)).read();
   if (!status) return tl::unexpected(status.error());
+  return spec;
+}
+
+CheckSpec with_proxy_of(CheckSpec spec, ProxyProtocol pool) {
+  const bool can = (kStream & bit(spec.kind)) != 0;
+  if (can && !spec.proxy && spec.port == 0) spec.proxy = pool;
+  if (spec.proxy == ProxyProtocol::none) spec.proxy.reset();
   return spec;
 }
 

@@ -8,6 +8,7 @@
 //   check = dns www.example.net AAAA
 //   check = smtp host lb1.example.net
 //   check = icmp
+//   check = exec /usr/local/bin/check-ldap "-b" "dc=example" interval 10s timeout 5s
 // Options stand in any order, each once (header: as often as needed), and may be left out; which
 // ones a kind takes is one table in check_spec.cc. A probe ends before the next one begins: timeout
 // must not exceed interval, and when only interval is given, timeout is at most that.
@@ -22,10 +23,11 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/result.h"
+#include "lbcore/model/relay_spec.h"
 
 namespace hapair::lbcore::health {
 
-enum class CheckKind : uint8_t { none, tcp, http, https, tls, udp, dns, smtp, icmp };
+enum class CheckKind : uint8_t { none, tcp, http, https, tls, udp, dns, smtp, icmp, exec };
 std::string_view name(CheckKind kind);
 
 enum class DnsType : uint16_t { a = 1, aaaa = 28 };
@@ -62,6 +64,13 @@ struct CheckSpec {
   std::string query = {};
   DnsType query_type = DnsType::a;
 
+  // exec
+  std::string command = {};  // absolute path
+  std::vector<std::string> arguments = {};
+
+  // tcp, http, https, tls, smtp: the PROXY header that comes first; nothing: what the pool sends
+  std::optional<ProxyProtocol> proxy = std::nullopt;
+
   uint16_t port = 0;  // 0: the server's
   std::optional<IpAddress> source = std::nullopt;
   Duration interval = 2s;
@@ -80,6 +89,10 @@ Result<CheckSpec> parse_check(std::string_view text);
 
 /// The canonical text, every option written out; parse_check reads it back.
 std::string format_check(const CheckSpec& spec);
+
+/// `spec` as it is done in a pool whose servers expect this header of clients: they expect it of a
+/// check too, unless it says otherwise or asks another port.
+CheckSpec with_proxy_of(CheckSpec spec, ProxyProtocol pool);
 
 /// Until the next probe begins, counted from the beginning of the last one. `against`: results in a
 /// row that speak against the verdict.

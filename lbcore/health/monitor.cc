@@ -23,11 +23,12 @@ using TaskKey = std::pair<Endpoint, std::string>;  // the check in its canonical
 std::map<TaskKey, Task> tasks_of(const Topology& topology) {
   std::map<TaskKey, Task> tasks;
   for (const auto& pool : topology.pools) {
-    const std::string check = format_check(pool->spec.check);
+    const CheckSpec spec = with_proxy_of(pool->spec.check, pool->spec.relay.proxy_protocol);
+    const std::string check = format_check(spec);
     for (const Server& server : pool->servers) {
       Task& task = tasks[{server.live->address, check}];
       task.server = server.live->address;
-      task.spec = pool->spec.check;
+      task.spec = spec;
       const bool named = std::ranges::any_of(
           task.targets, [&](const auto& target) { return target.live == server.live; });
       if (named) continue;  // one address under two names in one pool

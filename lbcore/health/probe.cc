@@ -4,6 +4,7 @@
 
 #include "lbcore/health/datagram_probe.h"
 #include "lbcore/health/dns_probe.h"
+#include "lbcore/health/exec_probe.h"
 #include "lbcore/health/http_probe.h"
 #include "lbcore/health/icmp_probe.h"
 #include "lbcore/health/smtp_probe.h"
@@ -54,6 +55,8 @@ std::unique_ptr<Probe> make_probe(ProbeTools& tools, const Endpoint& server, con
       return std::make_unique<DnsProbe>(tools, server, spec, std::move(done));
     case CheckKind::icmp:
       return std::make_unique<IcmpProbe>(tools, server, spec, std::move(done));
+    case CheckKind::exec:
+      return std::make_unique<ExecProbe>(tools, server, spec, std::move(done));
   }
   return nullptr;
 }

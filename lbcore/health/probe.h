@@ -1,6 +1,6 @@
 // One attempt at one server, within one timeout for all of it. Every attempt ends in exactly one
 // call of `done`. The kinds: stream_probe (tcp, tls), http_probe, smtp_probe, datagram_probe (udp),
-// dns_probe, icmp_probe; make_probe knows them all.
+// dns_probe, icmp_probe, exec_probe; make_probe knows them all.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/event_loop.h"
 #include "lbcore/health/check_spec.h"
+#include "lbcore/health/command_runner.h"
 #include "lbcore/health/probe_result.h"
 #include "lbcore/health/quiet_close.h"
 #include "lbcore/health/tls_stream.h"
@@ -20,10 +21,13 @@ namespace hapair::lbcore::health {
 
 /// What all probes share.
 struct ProbeTools {
-  explicit ProbeTools(EventLoop& event_loop) : loop(event_loop), closer(event_loop) {}
+  /// `helper`: the program that runs commands; nothing: our own.
+  explicit ProbeTools(EventLoop& event_loop, const std::string& helper = "")
+      : loop(event_loop), closer(event_loop), commands(event_loop, helper) {}
 
   EventLoop& loop;
   QuietClose closer;
+  CommandRunner commands;
   TlsContexts tls;
 };
 

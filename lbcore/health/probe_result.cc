@@ -26,6 +26,12 @@ std::string_view name(ProbeCode code) {
       return "L7RSP";
     case ProbeCode::l7tout:
       return "L7TOUT";
+    case ProbeCode::procok:
+      return "PROCOK";
+    case ProbeCode::procerr:
+      return "PROCERR";
+    case ProbeCode::proctout:
+      return "PROCTOUT";
     case ProbeCode::sockerr:
       return "SOCKERR";
   }
@@ -33,7 +39,8 @@ std::string_view name(ProbeCode code) {
 }
 
 bool ProbeResult::passed() const {
-  return code == ProbeCode::l4ok || code == ProbeCode::l6ok || code == ProbeCode::l7ok;
+  return code == ProbeCode::l4ok || code == ProbeCode::l6ok || code == ProbeCode::l7ok ||
+         code == ProbeCode::procok;
 }
 
 std::string ProbeResult::text() const {

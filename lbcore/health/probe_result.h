@@ -6,8 +6,10 @@
 //   L6OK     TLS handshake done                  L7TOUT   connected, but no answer in time
 //   L6RSP    TLS handshake failed
 //   L6TOUT   no TLS handshake in time
+//   PROCOK   the command succeeded               PROCTOUT it took too long, and was killed
+//   PROCERR  it failed, or was killed
 //   SOCKERR  this machine had no descriptor, port, memory, source address or permission for the
-//            probe: says nothing about the server
+//            probe, or no helper for commands: says nothing about the server
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,9 @@ enum class ProbeCode : uint8_t {
   l7sts,
   l7rsp,
   l7tout,
+  procok,
+  procerr,
+  proctout,
   sockerr
 };
 

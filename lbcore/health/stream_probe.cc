@@ -8,6 +8,7 @@
 
 #include "common/units.h"
 #include "lbcore/health/probe_socket.h"
+#include "lbcore/health/proxy_greeting.h"
 
 namespace hapair::lbcore::health {
 
@@ -51,7 +52,24 @@ void StreamProbe::on_connect_failed(int error) {
   finish(error == ETIMEDOUT ? ProbeCode::l4tout : ProbeCode::l4con, reason(error));
 }
 
+/// The PROXY header, if the check has one. A socket that has just been connected takes it whole;
+/// false: it did not, and the probe is over.
+bool StreamProbe::introduce() {
+  if (!spec().proxy) return true;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  const std::string header = proxy_greeting(*spec().proxy, Endpoint::from_sockaddr(address), at_);
+  if (::send(fd_.get(), header.data(), header.size(), MSG_NOSIGNAL) ==
+      static_cast<ssize_t>(header.size())) {
+    return true;
+  }
+  finish(ProbeCode::l4con, reason(errno));
+  return false;
+}
+
 void StreamProbe::on_connected() {
+  if (!introduce()) return;
   if (!spec().uses_tls()) return opened();
   phase_ = Phase::handshake;
   if (const Status begun = tls_.open(tools().tls, fd_.get(), at_.ip, spec()); !begun) {

@@ -38,6 +38,7 @@ class StreamProbe : public Probe {
   void on_event(ev::io& watcher, int events);
   void on_connected();
   void on_connect_failed(int error);
+  bool introduce();
   void shake_hands();
   void opened();
   void write();

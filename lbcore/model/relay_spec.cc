@@ -53,18 +53,6 @@ std::vector<std::string> changed_keys(const Relay& before, const Relay& after) {
 
 }  // namespace
 
-std::string_view name(ProxyProtocol version) {
-  switch (version) {
-    case ProxyProtocol::none:
-      return "none";
-    case ProxyProtocol::v1:
-      return "v1";
-    case ProxyProtocol::v2:
-      return "v2";
-  }
-  return "none";
-}
-
 ServiceRelay merge(const ServiceRelay& loaded, const ServiceRelay& file,
                    const ServiceRelay& running) {
   return merge_keys(loaded, file, running);

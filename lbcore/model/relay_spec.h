@@ -18,7 +18,17 @@ namespace hapair::lbcore {
 
 /// The header that tells a server who the client is.
 enum class ProxyProtocol : uint8_t { none, v1, v2 };
-std::string_view name(ProxyProtocol version);
+constexpr std::string_view name(ProxyProtocol version) {
+  switch (version) {
+    case ProxyProtocol::none:
+      return "none";
+    case ProxyProtocol::v1:
+      return "v1";
+    case ProxyProtocol::v2:
+      return "v2";
+  }
+  return "none";
+}
 
 struct ServiceRelay {
   std::vector<Prefix> proxy_from = {};  // these must send a PROXY header

@@ -1,5 +1,6 @@
 // Who the client is, told to servers and by proxies: the PROXY protocol with HAProxy and nginx on
 // both sides of lbcore.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/netns/lbcore/lbcore_lab.h"
@@ -68,6 +69,30 @@ TEST_F(Proxies, HaproxyAndNginxUnderstandUsAndWeUnderstandHaproxy) {
   EXPECT_EQ(ask_at("10.0.0.1:9001"), "haproxy 10.0.0.10 to 10.0.0.1:9001");
   EXPECT_EQ(ask_at("10.0.0.1:9002"), "nginx 10.0.0.10 to 10.0.0.1:9002");
   EXPECT_EQ(ask_at("10.0.0.100:82"), "nginx 10.0.0.10 to 10.0.0.100:82");
+}
+
+TEST_F(Proxies, ServersThatDemandAHeaderTakeOurChecks) {
+  start_haproxy();
+  start_nginx();
+  const std::string http = "check = http expect 200 interval 50ms timeout 50ms fall 1 rise 1";
+  const auto pool = [](const std::string& name, const std::string& lines, uint16_t port) {
+    return fmt::format(
+        "[service {0}]\nlisten = tcp 10.0.0.100:{1}\npool = {0}\n[pool {0}]\n{2}\n"
+        "[server {0}/a]\naddress = 127.0.0.1:{3}\n",
+        name, 80 + name.size(), lines, port);
+  };
+  start("[lbcore]\nworkers = 1\n" + pool("h1", http + " proxy v1", 9010) +
+            pool("hv2", http + "\nproxy_protocol = v2", 9010) +
+            pool("n1as", http + "\nproxy_protocol = v1", 9011) +
+            pool("n2opt", http + " proxy v2", 9011) +
+            pool("tcp_v2", "check = tcp interval 50ms proxy v2", 9011) +
+            pool("without", http + " proxy none\nproxy_protocol = v2", 9011),
+        false);
+  for (const char* good : {"h1", "hv2", "n1as", "n2opt", "tcp_v2"}) {
+    EXPECT_TRUE(eventually(10s, [&] { return service(good).servers(0).up(); })) << good;
+  }
+  EXPECT_THAT(service("hv2").servers(0).check(), StartsWith("L7OK 200 in "));
+  EXPECT_FALSE(service("without").servers(0).up());
 }
 
 TEST_F(Proxies, WhoMustSendAHeaderAndDoesNotIsResetCountedAndLogged) {

@@ -37,14 +37,30 @@ TEST(CheckSpec, TheTimeoutFollowsAShortIntervalUnlessItIsGiven) {
 
 TEST(CheckSpec, CanonicalTextIsReadBack) {
   for (const auto* text :
-       {"none", "tcp", "tcp interval 1500ms fall 9", "http", "http HEAD /x expect 204 rise 1",
+       {"none",
+        "tcp",
+        "tcp interval 1500ms fall 9",
+        "http",
+        "http HEAD /x expect 204 rise 1",
         "http OPTIONS /a/b?c expect 500-599 interval 1m timeout 59s",
         "http GET / expect 200,204,300-399 header \"X-A: b c\" header \"X-B: \\\"q\\\"\" host "
         "a.example:80 "
         "body \"all is \\x00\\xff\\t; well\" port 81 source 127.0.0.9 fast 100ms",
-        "https HEAD / verify on ca \"/etc/a b.pem\" sni www.example.net", "https verify off",
-        "tls source ::1", "udp", "udp send \"a\\r\\n\" expect \"b\"", "dns example.net",
-        "dns \"interval\"", "dns a.b AAAA port 54", "smtp host lb1", "icmp interval 1s"}) {
+        "https HEAD / verify on ca \"/etc/a b.pem\" sni www.example.net",
+        "https verify off",
+        "tls source ::1",
+        "udp",
+        "udp send \"a\\r\\n\" expect \"b\"",
+        "dns example.net",
+        "dns \"interval\"",
+        "dns a.b AAAA port 54",
+        "smtp host lb1",
+        "icmp interval 1s",
+        "tcp proxy v1",
+        "https proxy v2 port 8443",
+        "smtp proxy none",
+        "exec /usr/bin/true",
+        "exec \"/opt/a b/c\" \"interval\" \"\" \"\\x09-x\" port 81 interval 9s timeout 3s"}) {
     const CheckSpec spec = parse_check(text).value();
     EXPECT_EQ(parse_check(format_check(spec)), spec) << format_check(spec);
   }
@@ -69,29 +85,36 @@ INSTANTIATE_TEST_SUITE_P(
     All, CheckSpecMistake,
     testing::Values(
         Mistake{"",
-                "a check is missing; valid are none, tcp, http, https, tls, udp, dns, smtp, icmp"},
+                "a check is missing; valid are none, tcp, http, https, tls, udp, dns, smtp, icmp, "
+                "exec"},
         Mistake{"ping",
                 "unknown kind of check 'ping'; valid are none, tcp, http, https, tls, udp, dns, "
-                "smtp, icmp"},
+                "smtp, icmp, exec"},
+        Mistake{"grpc",
+                "unknown kind of check 'grpc'; valid are none, tcp, http, https, tls, udp, dns, "
+                "smtp, icmp, exec"},
         Mistake{"none interval 2s", "'none' takes nothing behind it, found 'interval'"},
         Mistake{"tcp body x",
-                "unknown word 'body'; valid are port, source, interval, fast, timeout, fall, rise"},
-        Mistake{
-            "tcp expect 200",
-            "unknown word 'expect'; valid are port, source, interval, fast, timeout, fall, rise"},
+                "unknown word 'body'; valid are proxy, port, source, interval, fast, timeout, "
+                "fall, rise"},
+        Mistake{"tcp expect 200",
+                "unknown word 'expect'; valid are proxy, port, source, interval, fast, timeout, "
+                "fall, rise"},
         Mistake{"icmp port 80",
                 "unknown word 'port'; valid are source, interval, fast, timeout, fall, rise"},
         Mistake{"http GET / verify on",
-                "unknown word 'verify'; valid are expect, header, host, body, port, source, "
+                "unknown word 'verify'; valid are expect, header, host, body, proxy, port, source, "
                 "interval, fast, timeout, fall, rise"},
-        Mistake{"https GET / x",
-                "unknown word 'x'; valid are expect, header, host, body, verify, ca, sni, port, "
-                "source, interval, fast, timeout, fall, rise"},
+        Mistake{
+            "https GET / x",
+            "unknown word 'x'; valid are expect, header, host, body, verify, ca, sni, proxy, port, "
+            "source, interval, fast, timeout, fall, rise"},
         Mistake{"udp x",
                 "unknown word 'x'; valid are send, expect, port, source, interval, fast, timeout, "
                 "fall, rise"},
         Mistake{"tcp \"fall\" 3",
-                "unknown word 'fall'; valid are port, source, interval, fast, timeout, fall, rise"},
+                "unknown word 'fall'; valid are proxy, port, source, interval, fast, timeout, "
+                "fall, rise"},
         Mistake{"tcp port 0", "port: '0' is not a port; valid is 1 to 65535"},
         Mistake{"tcp port 65536", "port: '65536' is not a port; valid is 1 to 65535"},
         Mistake{"tcp fast 3s", "fast 3s is longer than interval 2s"},
@@ -159,7 +182,24 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"tcp rise 101",
                 "rise: '101' is not a number of results in a row; valid is 1 to 100"},
         Mistake{"tcp rise x", "rise: 'x' is not a number of results in a row; valid is 1 to 100"},
-        Mistake{"tcp fall 2 rise 2 fall 2", "fall is given twice"}));
+        Mistake{"tcp fall 2 rise 2 fall 2", "fall is given twice"},
+        Mistake{"tcp proxy on", "proxy: 'on' is not valid; valid are none, v1, v2"},
+        Mistake{"dns a.b A proxy v1",
+                "unknown word 'proxy'; valid are port, source, interval, fast, timeout, fall, "
+                "rise"},
+        Mistake{"exec", "exec needs a program, as in 'exec /usr/bin/true'"},
+        Mistake{"exec true", "'true' is not an absolute path"},
+        Mistake{"exec /usr/bin/test intervall 2s",
+                "unknown word 'intervall'; valid are port, interval, fast, timeout, fall, rise, "
+                "and before them arguments in quotes"},
+        Mistake{"exec /usr/bin/test interval 2s \"late\"",
+                "unknown word 'late'; valid are port, interval, fast, timeout, fall, rise, and "
+                "before them arguments in quotes"},
+        Mistake{"exec /usr/bin/test \"a\\x00b\"",
+                "an argument has at most 1024 bytes, none of them \\x00"},
+        Mistake{"exec /usr/bin/test source 127.0.0.1",
+                "unknown word 'source'; valid are port, interval, fast, timeout, fall, rise, and "
+                "before them arguments in quotes"}));
 
 TEST(CheckSpec, ReadsTheOtherKinds) {
   EXPECT_EQ(parse_check("http GET / expect 200,204,300-399 host www.example.net body \"all well\""),
@@ -196,6 +236,28 @@ TEST(CheckSpec, IsFasterWhileTheStateChanges) {
   EXPECT_EQ(pause_between_probes(spec, 0), 2s);
   EXPECT_EQ(pause_between_probes(spec, 1), 200ms);
   EXPECT_EQ(pause_between_probes(parse_check("tcp interval 3s").value(), 1), 3s);
+}
+
+TEST(CheckSpec, AServerThatDemandsAHeaderOfClientsGetsOneOfChecks) {
+  const auto of_pool = [](const char* text, ProxyProtocol pool) {
+    return with_proxy_of(parse_check(text).value(), pool).proxy;
+  };
+  EXPECT_EQ(of_pool("http", ProxyProtocol::v2), ProxyProtocol::v2);
+  EXPECT_EQ(of_pool("http", ProxyProtocol::none), std::nullopt);
+  EXPECT_EQ(of_pool("http proxy v1", ProxyProtocol::none), ProxyProtocol::v1);
+  EXPECT_EQ(of_pool("http proxy none", ProxyProtocol::v2), std::nullopt);
+  EXPECT_EQ(of_pool("http port 81", ProxyProtocol::v2), std::nullopt) << "another listener";
+  EXPECT_EQ(of_pool("http port 81 proxy v2", ProxyProtocol::none), ProxyProtocol::v2);
+  EXPECT_EQ(of_pool("dns a.b", ProxyProtocol::v2), std::nullopt);
+  EXPECT_EQ(of_pool("exec /bin/true", ProxyProtocol::v2), std::nullopt);
+}
+
+TEST(CheckSpec, ACommandHasItsArgumentsInQuotes) {
+  const CheckSpec spec =
+      parse_check("exec /opt/check \"-H\" \"a b\" \"fall\" interval 10s timeout 5s").value();
+  EXPECT_EQ(spec.command, "/opt/check");
+  EXPECT_EQ(spec.arguments, (std::vector<std::string>{"-H", "a b", "fall"}));
+  EXPECT_EQ(spec.timeout, 5s);
 }
 
 TEST(CheckSpec, APathHasABound) {
