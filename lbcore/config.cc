@@ -181,13 +181,6 @@ constexpr std::array kServerKeys{
         .help = "gets connections only while no other server of the pool may"},
 };
 
-/// Whether the operator wrote it.
-bool in_file(const Section& section, std::string_view key) {
-  return std::ranges::any_of(section.settings(), [&](const Section::Setting& setting) {
-    return setting.key == key && setting.line != 0;
-  });
-}
-
 /// Turns sections into a Spec and collects every mistake that a key table cannot see.
 class Resolver {
  public:
@@ -394,6 +387,10 @@ void Resolver::datagram_keys(const Section& section, ServiceSpec& service) {
   if (service.one_shot && service.protocol != Protocol::udp) {
     complain(section, "one_shot", "is for udp services");
   }
+  for (const MisplacedKey& each :
+       misplaced_service_keys(section, service.protocol == Protocol::udp, service.one_shot)) {
+    complain(section, each.key, each.why);
+  }
   if (section.has("idle_timeout")) service.idle_timeout = section.duration("idle_timeout");
 }
 
@@ -409,7 +406,11 @@ void Resolver::choose_checks_of_datagram_pools() {
     const bool only_udp =
         std::ranges::any_of(services, of_pool) &&
         std::ranges::all_of(services, [&](const auto& s) { return !of_pool(s) || by_udp(s); });
-    if (!only_udp || in_file(*section, "check")) continue;
+    if (!only_udp) continue;
+    for (const MisplacedKey& each : misplaced_udp_pool_keys(*section)) {
+      complain(*section, each.key, each.why);
+    }
+    if (in_file(*section, "check")) continue;
     pool.check.kind = health::CheckKind::none;
     loaded_.warnings.push_back(fmt::format(
         "{}:{}: [pool {}]: serves udp only and names no check: its servers count as up; dns "

@@ -1,5 +1,7 @@
 #include "lbcore/config_relay.h"
 
+#include <algorithm>
+
 namespace hapair::lbcore {
 
 namespace {
@@ -31,7 +33,41 @@ Relay read_keys(const Section& section) {
   return out;
 }
 
+constexpr std::array<std::string_view, 3> kStreamKeysOfService{"proxy_from", "proxy_header_timeout",
+                                                               "half_closed_timeout"};
+constexpr std::array<std::string_view, 4> kLimits{"max_connections", "max_rate",
+                                                  "source_max_connections", "source_max_rate"};
+constexpr std::array<std::string_view, 4> kStreamKeysOfPool{"connect_timeout", "proxy_protocol",
+                                                            "queue_size", "queue_timeout"};
+
+template <typename Keys>
+void add_written(const Section& section, const Keys& keys, std::string_view why,
+                 std::vector<MisplacedKey>& out) {
+  for (const std::string_view key : keys) {
+    if (in_file(section, key)) out.push_back({.key = key, .why = why});
+  }
+}
+
 }  // namespace
+
+bool in_file(const Section& section, std::string_view key) {
+  return std::ranges::any_of(section.settings(), [&](const Section::Setting& setting) {
+    return setting.key == key && setting.line != 0;
+  });
+}
+
+std::vector<MisplacedKey> misplaced_service_keys(const Section& section, bool udp, bool one_shot) {
+  std::vector<MisplacedKey> out;
+  if (udp) add_written(section, kStreamKeysOfService, "is for tcp services", out);
+  if (one_shot) add_written(section, kLimits, "is not for one_shot, which has no connections", out);
+  return out;
+}
+
+std::vector<MisplacedKey> misplaced_udp_pool_keys(const Section& section) {
+  std::vector<MisplacedKey> out;
+  add_written(section, kStreamKeysOfPool, "is for tcp, and only udp services have this pool", out);
+  return out;
+}
 
 ServiceRelay read_service_relay(const Section& section) {
   return read_keys<ServiceRelay>(section);

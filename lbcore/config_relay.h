@@ -80,4 +80,17 @@ inline constexpr std::array kPoolRelayTable{
 ServiceRelay read_service_relay(const config::Section& section);
 PoolRelay read_pool_relay(const config::Section& section);
 
+/// Keys that somebody wrote although they mean nothing there, each with the reason: those that are
+/// for streams, at a UDP service or at a pool that serves UDP only; limits at one-shot.
+struct MisplacedKey {
+  std::string_view key;
+  std::string_view why;
+};
+std::vector<MisplacedKey> misplaced_service_keys(const config::Section& section, bool udp,
+                                                 bool one_shot);
+std::vector<MisplacedKey> misplaced_udp_pool_keys(const config::Section& section);
+
+/// Whether the operator wrote it.
+bool in_file(const config::Section& section, std::string_view key);
+
 }  // namespace hapair::lbcore

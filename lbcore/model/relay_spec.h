@@ -45,6 +45,9 @@ struct ServiceRelay {
   [[nodiscard]] bool limits_sources() const {
     return source_max_connections > 0 || source_max_rate > 0;
   }
+  [[nodiscard]] bool limits_any() const {
+    return limits_sources() || max_connections > 0 || max_rate > 0;
+  }
   friend bool operator==(const ServiceRelay&, const ServiceRelay&) = default;
 };
 

@@ -221,6 +221,12 @@ Status validate(const Spec& spec) {
     if (service.one_shot && service.protocol != Protocol::udp) {
       return fail("service {}: one-shot is for udp", service.name);
     }
+    if (service.protocol == Protocol::udp && !service.relay.proxy_from.empty()) {
+      return fail("service {}: proxy_from is for tcp", service.name);
+    }
+    if (service.one_shot && service.relay.limits_any()) {
+      return fail("service {}: one-shot has no limits of connections", service.name);
+    }
     if (!names.insert(service.name).second) {
       return fail("there are two services named {}", service.name);
     }

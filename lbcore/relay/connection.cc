@@ -85,6 +85,7 @@ void Connection::start() {
 void Connection::find_server() {
   const TimePoint now = worker_.loop().now();
   if (const auto refusal = admit_source(*service_, address_.ip, now, source_counted_)) {
+    trace_.ended(EndedBy::limit, observe::During::admission);
     return refuse(*refusal, EndedBy::limit, name(*refusal));
   }
   give_up_ = now + service_->pool->spec.connect_timeout;

@@ -27,6 +27,7 @@
 #include "common/unique_fd.h"
 #include "lbcore/model/topology.h"
 #include "lbcore/observe/trace.h"
+#include "lbcore/relay/connection_info.h"
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/relay_pipe.h"
 #include "lbcore/relay/timer_wheel.h"
@@ -34,16 +35,6 @@
 namespace hapair::lbcore::relay {
 
 class Worker;
-
-/// What `pairadm -Lc` shows of a connection.
-struct ConnectionInfo {
-  std::shared_ptr<const Service> service;
-  std::shared_ptr<LiveServer> server;  // null: none yet
-  Endpoint client;
-  std::string_view state;  // "connecting", ...
-  Duration age{0};
-  std::optional<Duration> expires;  // until it is ended if nothing happens
-};
 
 class Connection final : public WheelNode {
  public:

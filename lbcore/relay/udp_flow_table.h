@@ -37,6 +37,8 @@ class FlowNode {
   FlowNode& operator=(const FlowNode&) = delete;
 
   [[nodiscard]] const FlowKey& key() const { return key_; }
+  /// When a datagram went either way.
+  [[nodiscard]] TimePoint last_used() const { return last_used_; }
 
  protected:
   ~FlowNode() = default;

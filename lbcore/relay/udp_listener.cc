@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "lbcore/relay/admission.h"
 #include "lbcore/relay/socket.h"
 #include "lbcore/relay/udp_relay.h"
 #include "lbcore/relay/worker.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr Duration kClosingTime = 1s;
 constexpr Duration kClosingStep = 20ms;
 constexpr int kDrainMost = 2048;  // batches; more than any socket's buffer holds
+
+using observe::EndedBy;
 
 }  // namespace
 
@@ -28,7 +31,7 @@ UdpListener::UdpListener(UdpRelay& relay, UniqueFd fd, std::shared_ptr<const Ser
 }
 
 UdpListener::~UdpListener() {
-  while (end_oldest(nullptr)) {
+  while (end_oldest(nullptr, EndedBy::stop)) {
   }
   worker().disarm(*this);
 }
@@ -40,6 +43,10 @@ Worker& UdpListener::worker() const {
 IpAddress UdpListener::client_address(const FlowKey& key) const {
   if (!is_v4()) return IpAddress::from_bytes(std::span<const uint8_t, 16>(key.address));
   return IpAddress::from_bytes(std::span<const uint8_t, 4>(key.address.data(), 4));
+}
+
+Endpoint UdpListener::client(const FlowKey& key) const {
+  return {client_address(key), ntohs(static_cast<uint16_t>(key.port))};
 }
 
 // ---- The service
@@ -75,7 +82,9 @@ void UdpListener::drain() {
 
 void UdpListener::on_due() {
   const TimePoint now = worker().loop().now();
-  while (FlowNode* flow = table_.expired(now)) end(static_cast<UdpFlow&>(*flow));
+  while (FlowNode* flow = table_.expired(now)) {
+    end(static_cast<UdpFlow&>(*flow), EndedBy::both);
+  }
   if (closing_) {
     drain();
     end_answered();
@@ -90,7 +99,7 @@ void UdpListener::end_answered() {
   for (FlowNode* node = table_.oldest(); node != nullptr; node = table_.oldest()) {
     auto& flow = static_cast<UdpFlow&>(*node);
     if (flow.awaits_answer()) return;
-    end(flow);
+    end(flow, EndedBy::stop);
   }
 }
 
@@ -127,8 +136,7 @@ void UdpListener::forward(size_t first, size_t count) {
   UdpFlow* flow = find(key);
   if (flow == nullptr) {
     flow = open(key);
-    if (flow == nullptr) return let_down(key, EMFILE);
-    counters().connections.fetch_add(1, std::memory_order_relaxed);
+    if (flow == nullptr) return;
   }
   table_.touch(*flow, worker().loop().now());
   if (!flow->forward(relay_.requests(), first, count)) let_down(key, flow->last_error());
@@ -150,11 +158,13 @@ void UdpListener::forward_once(size_t index) {
     UdpFlow* flow = find(key);
     if (flow == nullptr) {
       flow = open(key);
-      if (flow == nullptr) return let_down(key, EMFILE);
+      if (flow == nullptr) return;
       if (error = flow->use(choice.server, choice.limit); error != 0) {
-        auto& failed = choice.server->counters.failed;
-        if (UdpFlow::blames_server(error)) failed.fetch_add(1, std::memory_order_relaxed);
-        end(*flow);
+        if (UdpFlow::blames_server(error)) {
+          choice.server->counters.failed.fetch_add(1, std::memory_order_relaxed);
+          choice.server->count_failure(error);
+        }
+        end(*flow, EndedBy::server);
         continue;
       }
     }
@@ -162,16 +172,23 @@ void UdpListener::forward_once(size_t index) {
     if (flow->forward(relay_.requests(), index, 1)) {
       choice.server->counters.connections.fetch_add(1, std::memory_order_relaxed);
       if (!choice.from_session) worker().dispatcher().record(pool, client, *choice.server, now);
+      flow->keep_session(pool, client, choice.from_session);
       return;
     }
     error = flow->last_error();
-    end(*flow);
+    end(*flow, EndedBy::server);
   }
+  const EndedBy by = exhausted(error)               ? EndedBy::resource
+                     : error == 0 || error == EBUSY ? EndedBy::no_server
+                                                    : EndedBy::server;
+  worker().log_turned_away(
+      service_, this->client(key), by,
+      by == EndedBy::no_server ? observe::During::queue : observe::During::connect);
   let_down(key, error);
 }
 
 void UdpListener::answered(UdpFlow& flow) {
-  if (flow.one_shot() && !flow.has_server()) return end(flow);
+  if (flow.one_shot() && !flow.has_server()) return end(flow, EndedBy::server);
   table_.touch(flow, worker().loop().now());
 }
 
@@ -187,25 +204,54 @@ UdpFlow* UdpListener::find(const FlowKey& key) const {
 }
 
 UdpFlow* UdpListener::open(const FlowKey& key) {
-  if (!relay_.may_open()) return nullptr;
+  std::shared_ptr<limit::SourceTable> counted;
+  if (!let_in(key, counted)) return nullptr;
+  if (!relay_.may_open()) {
+    counters().active.fetch_sub(1, std::memory_order_relaxed);
+    if (counted) counted->give_back(client_address(key));
+    worker().log_turned_away(service_, client(key), EndedBy::resource, observe::During::admission);
+    let_down(key, EMFILE);
+    return nullptr;
+  }
   auto* flow = new UdpFlow(*this, key);
+  flow->count_source(std::move(counted));
   table_.add(*flow, worker().loop().now());
-  counters().active.fetch_add(1, std::memory_order_relaxed);
+  relay_.opened(*flow);
   if (!armed()) set_timer();
   return flow;
 }
 
-void UdpListener::end(UdpFlow& flow) {
-  flow.close();
+bool UdpListener::let_in(const FlowKey& key, std::shared_ptr<limit::SourceTable>& counted) {
+  if (service_->spec.one_shot) {
+    // Has no limits (validate()); its datagrams are the connections that are counted.
+    counters().active.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  const TimePoint now = worker().loop().now();
+  auto refusal = admit(*service_, now);
+  if (!refusal) {
+    bool counts = false;
+    refusal = admit_source(*service_, client_address(key), now, counts);
+    if (counts) counted = service_->sources;
+    if (refusal) counters().active.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (!refusal) return true;
+  worker().refused(*service_, client_address(key), *refusal, name(*refusal));
+  worker().log_turned_away(service_, client(key), EndedBy::limit, observe::During::admission);
+  return false;
+}
+
+void UdpListener::end(UdpFlow& flow, observe::EndedBy by) {
+  flow.over(by);
   table_.remove(flow);
   counters().active.fetch_sub(1, std::memory_order_relaxed);
   relay_.retire(std::unique_ptr<UdpFlow>(&flow));
 }
 
-bool UdpListener::end_oldest(const UdpFlow* spared) {
+bool UdpListener::end_oldest(const UdpFlow* spared, observe::EndedBy by) {
   auto* oldest = static_cast<UdpFlow*>(table_.oldest());
   if (oldest == nullptr || oldest == spared) return false;
-  end(*oldest);
+  end(*oldest, by);
   return true;
 }
 

@@ -40,14 +40,14 @@ class UdpListener final : public WheelNode {
   void on_due() override;
 
   /// False: there is none, or it is `spared`.
-  bool end_oldest(const UdpFlow* spared);
+  bool end_oldest(const UdpFlow* spared, observe::EndedBy by);
   [[nodiscard]] size_t flows() const { return table_.size(); }
 
   // ---- For its flows
 
   [[nodiscard]] UdpRelay& relay() const { return relay_; }
   [[nodiscard]] Worker& worker() const;
-  [[nodiscard]] const Service& service() const { return *service_; }
+  [[nodiscard]] const std::shared_ptr<const Service>& service() const { return service_; }
   [[nodiscard]] Counters& counters() const { return service_->live->counters; }
   /// Changes with the service.
   [[nodiscard]] uint32_t generation() const { return generation_; }
@@ -55,6 +55,7 @@ class UdpListener final : public WheelNode {
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool is_v4() const { return service_->spec.listen.ip.is_v4(); }
   [[nodiscard]] IpAddress client_address(const FlowKey& key) const;
+  [[nodiscard]] Endpoint client(const FlowKey& key) const;
   /// An answer went through, or the server failed.
   void answered(UdpFlow& flow);
 
@@ -65,8 +66,12 @@ class UdpListener final : public WheelNode {
   void forward(size_t first, size_t count);
   void forward_once(size_t index);
   UdpFlow* find(const FlowKey& key) const;
+  /// Null: the client is turned away, and that is counted and said.
   UdpFlow* open(const FlowKey& key);
-  void end(UdpFlow& flow);
+  /// Whether the limits of the service let a new flow in; `counted` is where it counts as its
+  /// client's.
+  bool let_in(const FlowKey& key, std::shared_ptr<limit::SourceTable>& counted);
+  void end(UdpFlow& flow, observe::EndedBy by);
   void let_down(const FlowKey& key, int error);
   void drain();
   void end_answered();

@@ -70,10 +70,27 @@ bool UdpRelay::make_room(const UdpFlow* spared) {
   for (const auto& [key, listener] : listeners_) {
     if (crowded == nullptr || listener->flows() > crowded->flows()) crowded = listener.get();
   }
-  return crowded != nullptr && crowded->end_oldest(spared);
+  return crowded != nullptr && crowded->end_oldest(spared, observe::EndedBy::resource);
+}
+
+void UdpRelay::opened(UdpFlow& flow) {
+  flow.next = open_;
+  if (open_ != nullptr) open_->previous = &flow;
+  open_ = &flow;
+}
+
+bool UdpRelay::list(std::vector<ConnectionInfo>& some, size_t most) {
+  for (; walk_ != nullptr && some.size() < most; walk_ = walk_->next) {
+    some.push_back(walk_->info());
+  }
+  return walk_ != nullptr;
 }
 
 void UdpRelay::retire(std::unique_ptr<UdpFlow> flow) {
+  if (flow->previous != nullptr) flow->previous->next = flow->next;
+  if (flow->next != nullptr) flow->next->previous = flow->previous;
+  if (open_ == flow.get()) open_ = flow->next;
+  if (walk_ == flow.get()) walk_ = flow->next;
   retired_.push_back(std::move(flow));
   budget_.give_back_flow();
 }

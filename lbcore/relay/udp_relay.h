@@ -44,6 +44,11 @@ class UdpRelay {
   /// Closes all at once.
   void end_all();
 
+  /// Appends the next flows until there are `most`, newest first, where the last call ended. True:
+  /// there are more.
+  bool list(std::vector<ConnectionInfo>& some, size_t most);
+  void list_from_start() { walk_ = open_; }
+
   // ---- For listeners and flows
 
   [[nodiscard]] Worker& worker() const { return worker_; }
@@ -56,6 +61,7 @@ class UdpRelay {
   bool may_open();
   /// Ends a flow other than `spared`; false when there is none.
   bool make_room(const UdpFlow* spared = nullptr);
+  void opened(UdpFlow& flow);
   /// Deletes it once nothing is on the stack any more.
   void retire(std::unique_ptr<UdpFlow> flow);
 
@@ -74,6 +80,8 @@ class UdpRelay {
   std::optional<Buffers> buffers_;
   std::map<ListenKey, std::unique_ptr<UdpListener>> listeners_;
   std::vector<std::unique_ptr<UdpListener>> closing_;
+  UdpFlow* open_ = nullptr;  // list of all flows
+  UdpFlow* walk_ = nullptr;  // where list() goes on
   std::vector<std::unique_ptr<UdpFlow>> retired_;
   RateLimit crowded_lines_{1, 5s};
   uint32_t turn_ = 0;

@@ -93,12 +93,16 @@ void Worker::reset_connections() {
 
 void Worker::list_connections(bool from_start, size_t most, OnConnections done) {
   loop_.post([this, from_start, most, done = std::move(done)] {
-    if (from_start) walk_ = open_;
+    if (from_start) {
+      walk_ = open_;
+      udp_.list_from_start();
+    }
     std::vector<ConnectionInfo> some;
     for (; walk_ != nullptr && some.size() < most; walk_ = walk_->next) {
       some.push_back(walk_->info());
     }
-    done(std::move(some), walk_ != nullptr);
+    const bool more_flows = udp_.list(some, most);
+    done(std::move(some), walk_ != nullptr || more_flows);
   });
 }
 
@@ -166,6 +170,7 @@ void Worker::accepted(UniqueFd client, const Endpoint& address,
                       std::shared_ptr<const Service> service) {
   if (const auto refusal = admit(*service, loop_.now())) {
     refused(*service, address.ip, *refusal, name(*refusal));
+    log_turned_away(service, address, observe::EndedBy::limit, observe::During::admission);
     close_with_reset(std::move(client));
     budget_.give_back();
     return;
@@ -213,6 +218,16 @@ void Worker::sweep() {
 
 void Worker::log_access(observe::AccessRecord record) {
   if (access_ring_->push(std::move(record))) access_log_->hurry();
+}
+
+void Worker::log_turned_away(const std::shared_ptr<const Service>& service, const Endpoint& client,
+                             observe::EndedBy by, observe::During during) {
+  if (!logs_access()) return;
+  const TimePoint now = loop_.now();
+  observe::Trace trace(now);
+  trace.ended(by, during);
+  log_access(
+      {.trace = trace, .ended = now, .client = client, .service = service, .server = nullptr});
 }
 
 void Worker::serve_queue_soon() {

@@ -55,8 +55,8 @@ class Worker {
   /// Drains and closes all listeners; open connections go on, flows until they are answered.
   void stop_accepting();
   void reset_connections();
-  /// The next `most` of the open connections, newest first, `from_start` or where the last call
-  /// ended. `done` is called on this worker's thread. One walk at a time.
+  /// The next `most` of the open connections, newest first, and then of the flows, `from_start` or
+  /// where the last call ended. `done` is called on this worker's thread. One walk at a time.
   using OnConnections = std::function<void(std::vector<ConnectionInfo> some, bool more)>;
   void list_connections(bool from_start, size_t most, OnConnections done);
   /// Asks for a sign of life; `answered` once the loop has turned since the last ask.
@@ -85,6 +85,9 @@ class Worker {
   [[nodiscard]] bool logs_access() const { return access_ring_ && access_ring_->wanted(); }
   /// Call when it logs. Never waits.
   void log_access(observe::AccessRecord record);
+  /// The line of a client for whom no connection or flow was made.
+  void log_turned_away(const std::shared_ptr<const Service>& service, const Endpoint& client,
+                       observe::EndedBy by, observe::During during);
   void report_let_down(const Service& service, const IpAddress& client, const LiveServer* last,
                        int error);
 

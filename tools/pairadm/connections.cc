@@ -17,7 +17,9 @@ namespace hapair::pairadm {
 namespace {
 
 /// IPVS's word for it.
-std::string_view state_text(const std::string& state) {
+std::string_view state_text(const control::ConnectionEntry& entry) {
+  if (entry.protocol() == control::PROTOCOL_UDP) return "UDP";
+  const std::string& state = entry.state();
   if (state == "waiting") return "NONE";
   if (state == "connecting") return "SYN_SENT";
   if (state == "established") return "ESTABLISHED";
@@ -38,7 +40,7 @@ std::string text_of(const control::ConnectionEntry& entry, bool numeric, const N
   };
   return fmt::format("{:<3} {:<6} {:<11} {:<18} {:<18} {}\n",
                      entry.protocol() == control::PROTOCOL_UDP ? "UDP" : "TCP", expire_text(entry),
-                     state_text(entry.state()), shown(entry.client()), shown(entry.listen()),
+                     state_text(entry), shown(entry.client()), shown(entry.listen()),
                      entry.server().empty() ? "-" : shown(entry.server()));
 }
 

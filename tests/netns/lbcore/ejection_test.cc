@@ -2,6 +2,7 @@
 #include <string>
 
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include "tests/netns/lbcore/lbcore_lab.h"
 
@@ -9,6 +10,7 @@ namespace hapair::test {
 namespace {
 
 using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 class EjectionNetns : public LbcoreLab {
  protected:
@@ -44,6 +46,32 @@ TEST_F(EjectionNetns, AServerThatRefusesStandsAsideAndComesBack) {
   reload(config("scheduler = rr\ncheck = none\n"));
   EXPECT_EQ(server(1).ejected(), "");
   EXPECT_EQ(server(2).ejected(), "");
+}
+
+TEST_F(EjectionNetns, AServerThatAcceptsAndNeverAnswersIsFoundOut) {
+  const UniqueFd mute = LbcoreLab::server(1).run([] {
+    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage address{};
+    const socklen_t size = Endpoint::parse("10.0.1.11:9000").value().to_sockaddr(address);
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(fd.get(), 4096), 0);  // the kernel accepts
+    return fd;
+  });
+  start(
+      "[lbcore]\nworkers = 1\n"
+      "[service web]\nlisten = tcp 10.0.0.100:80\npool = connects\nidle_timeout = 300ms\n"
+      "[service asked]\nlisten = tcp 10.0.0.100:81\npool = asks\n"
+      "[pool connects]\ncheck = tcp interval 100ms\n"
+      "[server connects/a]\naddress = 10.0.1.11:9000\n"
+      "[pool asks]\ncheck = http interval 100ms fall 1\n"
+      "[server asks/a]\naddress = 10.0.1.11:9000\n");
+  EXPECT_THAT(service().servers(0).check(), StartsWith("L4OK in "));
+  EXPECT_FALSE(service("asked").servers(0).up());
+  EXPECT_EQ(service("asked").servers(0).check(), "L7TOUT no answer in 100ms");
+  EXPECT_THAT(get().error, StartsWith("Connection reset")) << "after idle_timeout";
+  EXPECT_TRUE(eventually(5s, [&] { return service().idle_timeouts() == 1; }));
+  EXPECT_EQ(service().counters().active(), 0U);
+  EXPECT_FALSE(get_from(client(), vip(81), "/").ok()) << "refused at once";
 }
 
 TEST_F(EjectionNetns, WithoutAServerThePolicyDecides) {

@@ -2,6 +2,7 @@
 // configuration or services change.
 #include "tests/netns/lbcore/udp.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -16,6 +17,7 @@
 namespace hapair::test {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
@@ -119,6 +121,42 @@ TEST_F(UdpTraffic, AServerThatRefusesIsLeftByItsFlowsWithoutACheck) {
     ++refusals;
   }
   EXPECT_EQ(service("dns").servers(0).counters().active(), 0U);
+}
+
+TEST_F(UdpTraffic, FlowsAreSeenAsConnectionsAre) {
+  const std::string log = run_dir() + "-access.log";
+  std::string text = with_dns("", "scheduler = rr\ncheck = none\n");
+  text.insert(text.find("[service"), "access_log = " + log + "\n");
+  start(text);
+  auto clients = connect(3);
+  for (auto& each : clients) each.server();
+  const std::string listed = pairadm({"-Lcn", "-u", "10.0.0.100:53"});
+  for (size_t number = 1; number <= 3; ++number) {
+    EXPECT_THAT(listed, ContainsRegex("UDP 0[45]:[0-9]+  *UDP  *10\\.0\\.0\\.10:[0-9]+  *"
+                                      "10\\.0\\.0\\.100:53  *" +
+                                      address(number).to_string()));
+  }
+  EXPECT_THAT(pairadm({"-Ln", "--stats", "-u", "10.0.0.100:53"}),
+              ContainsRegex("UDP  10\\.0\\.0\\.100:53  *3  *3  *3  *3  *12"));
+  text.insert(text.find("pool = web", text.find("udp")), "idle_timeout = 100ms\n");
+  reload(text);
+  EXPECT_TRUE(eventually(5s, [&] {
+    const std::string lines = read_file(log);
+    return std::ranges::count(lines, '\n') == 3;
+  }));
+  EXPECT_THAT(read_file(log), ContainsRegex(" dns web/s1 [0-9./-]+ 1/4 -- 0 scheduler\n"));
+}
+
+TEST_F(UdpTraffic, AServerThatRefusesDatagramsIsEjected) {
+  start(with_dns("", "scheduler = rr\ncheck = none\npassive = failures 2 eject 1m\n"));
+  kill_server(1);
+  EXPECT_TRUE(eventually(10s, [&] {
+    connect().say("x");
+    return !service("dns").servers(0).ejected().empty();
+  }));
+  EXPECT_THAT(service("dns").servers(0).ejected(), HasSubstr("last: Connection refused"));
+  auto clients = connect(6);
+  for (auto& each : clients) EXPECT_THAT(each.server(), ::testing::AnyOf("s2", "s3"));
 }
 
 TEST_F(UdpTraffic, DatagramsOfAnyLengthArriveWhole) {

@@ -213,6 +213,39 @@ TEST_F(ConfigTest, MistakesOfUdpServices) {
             "interface; use another address");
 }
 
+TEST_F(ConfigTest, KeysForStreamsAreRefusedAtUdpServices) {
+  const std::string pool = "[pool dns]\ncheck = none\n[server dns/a]\naddress = 10.0.0.1:53\n";
+  const std::string udp = pool + "[service dns]\nlisten = udp 10.0.0.100:53\npool = dns\n";
+  EXPECT_EQ(error_of(udp + "proxy_from = 10.0.0.0/8\nhalf_closed_timeout = 1m\n"
+                           "proxy_header_timeout = 1s\n"),
+            "FILE:8: [service dns]: proxy_from: is for tcp services\n"
+            "FILE:10: [service dns]: proxy_header_timeout: is for tcp services\n"
+            "FILE:9: [service dns]: half_closed_timeout: is for tcp services");
+  EXPECT_EQ(error_of(udp + "max_connections = 10\nmax_rate = 5\nsource_max_rate = 1\n"),
+            "no error");
+  EXPECT_EQ(error_of(udp + "one_shot = yes\nmax_rate = 5\n"),
+            "FILE:9: [service dns]: max_rate: is not for one_shot, which has no connections");
+}
+
+TEST_F(ConfigTest, KeysForStreamsAreRefusedAtPoolsThatServeUdpOnly) {
+  const std::string pool =
+      "[pool dns]\ncheck = none\nproxy_protocol = v2\nconnect_timeout = 1s\nqueue_size = 5\n"
+      "[server dns/a]\naddress = 10.0.0.1:53\n";
+  const std::string udp = "[service dns]\nlisten = udp 10.0.0.100:53\npool = dns\n";
+  EXPECT_EQ(
+      error_of(pool + udp),
+      "FILE:4: [pool dns]: connect_timeout: is for tcp, and only udp services have this pool\n"
+      "FILE:3: [pool dns]: proxy_protocol: is for tcp, and only udp services have this pool\n"
+      "FILE:5: [pool dns]: queue_size: is for tcp, and only udp services have this pool");
+  EXPECT_EQ(error_of(pool + udp + "[service tcp]\nlisten = tcp 10.0.0.100:53\npool = dns\n"),
+            "no error");
+}
+
+TEST_F(ConfigTest, ACommandThatCannotRunIsAMistake) {
+  EXPECT_EQ(error_of("[pool web]\ncheck = exec /nonexistent/check\n"),
+            "FILE:2: [pool web]: check: exec /nonexistent/check: No such file or directory");
+}
+
 TEST_F(ConfigTest, EveryMistakeOfAFileIsListed) {
   EXPECT_EQ(error_of("[pool web]\n"
                      "sticky = sometimes\n"

@@ -101,6 +101,19 @@ INSTANTIATE_TEST_SUITE_P(
                "service web: 224.0.0.1 is a multicast address"},
         Broken{"one_shot", [](Spec& spec) { spec.services[0].one_shot = true; },
                "service web: one-shot is for udp"},
+        Broken{"header_before_datagrams",
+               [](Spec& spec) {
+                 spec.services[0].protocol = Protocol::udp;
+                 spec.services[0].relay.proxy_from = {Prefix::parse("10.0.0.0/8").value()};
+               },
+               "service web: proxy_from is for tcp"},
+        Broken{"limits_of_one_shot",
+               [](Spec& spec) {
+                 spec.services[0].protocol = Protocol::udp;
+                 spec.services[0].one_shot = true;
+                 spec.services[0].relay.max_rate = 1;
+               },
+               "service web: one-shot has no limits of connections"},
         Broken{"link_local_service",
                [](Spec& spec) { spec.services[0].listen = at("[fe80::1]:80"); },
                "service web: fe80::1 is link-local and means nothing without an interface; use "

@@ -138,6 +138,24 @@ TEST_F(AccessTest, NoServerIsUp) {
   EXPECT_THAT(line(), EndsWith(" 0/0 NQ 0 none"));
 }
 
+TEST_F(AccessTest, WhoIsBeyondALimitIsTurnedAwayAtTheDoor) {
+  spec.services[0].relay.max_rate = 1;
+  publish();
+  Stream first = connect();
+  EXPECT_EQ(connect().hear(), "RESET");
+  EXPECT_THAT(line(), HasSubstr(" web web/- -/-/-/"));
+  EXPECT_THAT(line(), EndsWith(" 0/0 LA 0 none"));
+}
+
+TEST_F(AccessTest, ALimitOfTheClientsAddressIsOneToo) {
+  spec.services[0].relay.source_max_connections = 1;
+  publish();
+  Stream first = connect();
+  Stream server = a.accept();
+  EXPECT_EQ(connect().hear(), "RESET");
+  EXPECT_THAT(line(), EndsWith(" 0/0 LA 0 none"));
+}
+
 TEST_F(AccessTest, LbcoreStops) {
   publish();
   Stream client = connect();

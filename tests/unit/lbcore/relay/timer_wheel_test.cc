@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,6 +33,23 @@ TEST(TimerWheel, FiresOnceAndNeverEarly) {
   EXPECT_FALSE(node.armed());
   wheel.advance(kStart + 1h);
   EXPECT_EQ(node.fired, 1);
+}
+
+TEST(TimerWheel, FarDeadlinesAreSharedAndNearOnesExact) {
+  constexpr Duration kTurn = 1024 * TimerWheel::kTick;
+  for (const Duration near : {Duration{-1s}, Duration{0}, Duration{1s}, kTurn - 1ns}) {
+    EXPECT_EQ(TimerWheel::coarse(kStart, kStart + near), kStart + near);
+  }
+  std::set<TimePoint> shared;
+  for (Duration far = kTurn; far < 4 * kTurn; far += 7ms) {
+    const TimePoint exact = kStart + far;
+    const TimePoint coarse = TimerWheel::coarse(kStart, exact);
+    EXPECT_GT(coarse, exact) << "never early";
+    EXPECT_LE(coarse - exact, TimerWheel::kCoarse);
+    EXPECT_EQ(coarse.time_since_epoch() % TimerWheel::kCoarse, Duration{0});
+    shared.insert(coarse);
+  }
+  EXPECT_LE(shared.size(), size_t{26}) << "eight per turn";
 }
 
 TEST(TimerWheel, DisarmedAndRearmed) {

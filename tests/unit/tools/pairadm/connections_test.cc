@@ -43,6 +43,20 @@ TEST(Connections, AsIpvsadmPrintsThem) {
   EXPECT_FALSE(shell.asked[0].connections().has_service());
 }
 
+TEST(Connections, FlowsOfDatagramsAreCalledUdp) {
+  FakeShell shell;
+  shell.streamed = {page(true)};
+  for (const char* state : {"asking", "established", "no server"}) {
+    auto& entry = add(shell.streamed[0], "198.51.100.1:5353", state);
+    entry.set_protocol(control::PROTOCOL_UDP);
+    entry.set_expires_ms(300'000);
+  }
+  EXPECT_EQ(shell.run(words("-Lcn")), 0);
+  const std::string line =
+      "UDP 05:00  UDP         198.51.100.1:5353  192.0.2.10:80      10.0.0.2:8080\n";
+  EXPECT_NE(shell.out.str().find(line + line + line), std::string::npos) << shell.out.str();
+}
+
 TEST(Connections, NamesAndOneService) {
   FakeShell shell;
   shell.streamed = {page(true)};
