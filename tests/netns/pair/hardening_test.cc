@@ -61,7 +61,11 @@ TEST_F(Hardening, ThePairWorksWithWhatItsUnitsLeaveIt) {
                .lbcore = "workers = 2\nstatus_listen = 127.0.0.1:7480\n",
                .pool = "scheduler = rr\nsticky = source/32 10m\n"
                        "check = icmp interval 200ms timeout 200ms fall 2 rise 1\n",
-               .more = "[service dns]\nlisten = udp 10.0.0.100:53\npool = web\n"});
+               .more = "[service dns]\nlisten = udp 10.0.0.100:53\npool = web\n"
+                       "[service own]\nlisten = tcp 10.0.0.100:81\npool = own\n"
+                       "[pool own]\ncheck = exec /bin/grep \"CapEff:.*00000000\" "
+                       "\"/proc/self/status\" interval 200ms timeout 200ms\n"
+                       "[server own/s1]\naddress = 10.0.1.11:8080\n"});
   ASSERT_TRUE(lab.start_in_order());
   const auto served = [&] {
     return lab.client()
@@ -78,6 +82,8 @@ TEST_F(Hardening, ThePairWorksWithWhatItsUnitsLeaveIt) {
     EXPECT_TRUE(lab.node(node).lbcore->wait_for_output("reload: done", 5s)) << node;
     EXPECT_TRUE(eventually(5s, [&] { return lab.pairadm(node, {"status"}).ok(); }))
         << lab.pairadm(node, {"status"}).out;
+    EXPECT_THAT(lab.pairadm(node, {"-L", "--json"}).out, ::testing::HasSubstr("PROCOK CapEff:"))
+        << "a program has no capability";
   }
   // Another speaker, another Active node, and an orderly end.
   for (const pid_t child : lab.node("lb1").vrrpd->children()) ::kill(child, SIGKILL);
