@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,9 +46,15 @@ struct Topology {
   std::vector<std::shared_ptr<const Pool>> pools;
 };
 
-/// Gives names their live state; the one place that creates it. Main thread only.
+/// Gives names their live state; the one place that creates it. What no Spec has any more, and
+/// nobody holds, is remembered for a while: who removes a server and adds it again finds its
+/// figures as they were. Main thread only.
 class Registry {
  public:
+  /// Servers, and likewise services and pools, that are remembered; then the one unused for longest
+  /// is forgotten.
+  static constexpr size_t kRemembered = 1024;
+
   std::shared_ptr<LiveServer> server(const std::string& pool, const Endpoint& address);
   std::shared_ptr<LiveService> service(const std::string& name);
   /// The clients of a service whose limits concern them; null for another one.
@@ -63,15 +70,33 @@ class Registry {
   std::shared_ptr<const Topology> build(const Spec& spec);
 
  private:
-  std::shared_ptr<Pulse> pulse(const std::string& pool);
+  using ServerName = std::pair<std::string, Endpoint>;  // of its pool, and its address
+  struct KnownServer {
+    std::shared_ptr<LiveServer> live;
+    uint64_t used = 0;  // generation
+  };
+  struct KnownService {
+    std::shared_ptr<LiveService> live;
+    std::shared_ptr<limit::SourceTable> sources;
+    uint64_t used = 0;
+  };
+  struct KnownPool {
+    PoolId id = 0;
+    std::shared_ptr<Pulse> pulse;
+    uint64_t used = 0;
+  };
+  KnownService& known_service(const std::string& name);
+  KnownPool& known_pool(const std::string& name);
+  void forget_unused();
 
-  std::map<std::pair<std::string, Endpoint>, std::shared_ptr<LiveServer>> servers_;
-  std::vector<std::shared_ptr<LiveServer>> by_id_;
-  std::map<std::string, std::shared_ptr<LiveService>> services_;
-  std::map<std::string, std::shared_ptr<limit::SourceTable>> sources_;  // by service
-  std::map<std::string, PoolId> pools_;
-  std::map<std::string, std::shared_ptr<Pulse>> pulses_;  // by pool
-  std::vector<std::string> pool_names_;
+  std::map<ServerName, KnownServer> servers_;
+  std::unordered_map<ServerId, ServerName> server_names_;
+  std::map<std::string, KnownService> services_;
+  std::map<std::string, KnownPool> pools_;
+  std::unordered_map<PoolId, std::string> pool_names_;
+  // Numbers are never used again: sessions and the peer's link know things by them.
+  ServerId next_server_ = 0;
+  PoolId next_pool_ = 0;
   uint64_t generation_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 namespace hapair::lbcore::sticky {
@@ -21,6 +22,7 @@ struct SessionStore::PoolTable {
   SessionTable table;
   int prefix_v4 = 32;
   int prefix_v6 = 128;
+  uint64_t evicted = 0;
 
   [[nodiscard]] IpAddress key_of(const IpAddress& client) const {
     return client.masked(client.is_v4() ? prefix_v4 : prefix_v6);
@@ -58,7 +60,12 @@ void SessionStore::configure(const Topology& topology, TimePoint now) {
     }
     entry->prefix_v4 = sticky.prefix_v4;
     entry->prefix_v6 = sticky.prefix_v6;
-    for (const Server& server : pool->servers) entry->table.introduce(server.live);
+    std::unordered_set<ServerId> servers;
+    for (const Server& server : pool->servers) {
+      entry->table.introduce(server.live);
+      servers.insert(server.live->id);
+    }
+    entry->table.forget_unused_servers(servers);
   }
 }
 
@@ -87,6 +94,7 @@ void SessionStore::put(PoolId pool, const IpAddress& client, ServerId server, Ti
     // (stickiness was switched off and on in between). Without its address there is no digest.
     if (!sticky->table.knows(server)) return;
     const auto put = sticky->table.put(sticky->key_of(client), server, now);
+    if (put.evicted) ++sticky->evicted;
     if (put.evicted) wake = list_change(pool, *put.evicted, true);
     if (put.changed) wake = list_change(pool, put.session, false) || wake;
   }
@@ -142,6 +150,7 @@ std::optional<size_t> SessionStore::forget_server(PoolId pool, ServerId server, 
 }
 
 bool SessionStore::list_change(PoolId pool, const Session& session, bool removed) {
+  if (!on_change_) return false;
   const std::lock_guard lock(changes_mutex_);
   if (overflowed_) return false;  // until the main loop takes notice, one change more or less lost
   if (changes_.size() >= kMaxChanges) {
@@ -293,6 +302,14 @@ size_t SessionStore::size(PoolId pool) const {
   if (sticky == nullptr) return 0;
   const std::lock_guard lock(sticky->mutex);
   return sticky->table.size();
+}
+
+uint64_t SessionStore::evicted(PoolId pool) const {
+  const std::shared_lock tables_lock(tables_mutex_);
+  const PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return 0;
+  const std::lock_guard lock(sticky->mutex);
+  return sticky->evicted;
 }
 
 }  // namespace hapair::lbcore::sticky

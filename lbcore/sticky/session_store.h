@@ -38,7 +38,7 @@ class SessionStore {
   using FindServer = std::function<std::shared_ptr<LiveServer>(ServerId)>;
 
   /// `on_change` is called, without a lock, on the thread that made the list of changes non-empty:
-  /// wake the main loop.
+  /// wake the main loop. Empty: nobody wants changes, and none are listed.
   SessionStore(FindServer find_server, size_t max_sessions_per_pool,
                std::function<void()> on_change);
   ~SessionStore();
@@ -52,8 +52,8 @@ class SessionStore {
 
   // Any thread. A pool that is not sticky has no sessions: nothing found, nothing kept.
   std::optional<ServerId> use(PoolId pool, const IpAddress& client, TimePoint now);
-  /// Of a server that no topology since this pool became sticky had, nothing is kept. Two workers
-  /// may put one client at the same time: the later one stays.
+  /// Of a server that the latest topology does not have, and that has no session, nothing is kept.
+  /// Two workers may put one client at the same time: the later one stays.
   void put(PoolId pool, const IpAddress& client, ServerId server, TimePoint now);
   /// A connection of this client is open, from here until `release`: its session stays. False:
   /// there is nothing to release.
@@ -100,6 +100,8 @@ class SessionStore {
   void restart_timeouts(TimePoint now);
   [[nodiscard]] size_t size() const;
   [[nodiscard]] size_t size(PoolId pool) const;
+  /// Sessions of the pool that made room for newer ones so far.
+  [[nodiscard]] uint64_t evicted(PoolId pool) const;
 
  private:
   struct PoolTable;

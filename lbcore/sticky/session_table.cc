@@ -36,6 +36,12 @@ void SessionTable::introduce(std::shared_ptr<LiveServer> server) {
   servers_.try_emplace(id, PerServer{.live = std::move(server), .sessions = 0});
 }
 
+void SessionTable::forget_unused_servers(const std::unordered_set<ServerId>& but) {
+  std::erase_if(servers_, [&](const auto& known) {
+    return known.second.sessions == 0 && !but.contains(known.first);
+  });
+}
+
 std::optional<ServerId> SessionTable::use(const IpAddress& key, TimePoint now) {
   const Slot slot = slab_.find(key);
   if (slot == kNone) return std::nullopt;

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/address.h"
@@ -62,6 +63,8 @@ class SessionTable {
   /// Makes a server known, before the first put or merge that names it. Its `sessions` is kept up
   /// to date from here on; a server belongs to one pool, so to one table.
   void introduce(std::shared_ptr<LiveServer> server);
+  /// Takes no new sessions for other servers than these; those with sessions keep them.
+  void forget_unused_servers(const std::unordered_set<ServerId>& but);
   [[nodiscard]] bool knows(ServerId server) const { return servers_.contains(server); }
 
   /// The server of `key`; using it restarts its timeout. Versions do not change by use.

@@ -62,9 +62,40 @@ TEST(Registry, FindsServersThatOnlyThePeerKnows) {
   const auto unknown = registry.server("web", at("10.0.1.77:80"));
   EXPECT_EQ(registry.find(unknown->id), unknown);
   EXPECT_EQ(registry.find(unknown->id + 1), nullptr);
-  EXPECT_EQ(registry.pool_name(0), nullptr);
   EXPECT_EQ(registry.pool("web"), 0U);
   EXPECT_EQ(registry.pool("web"), 0U);
+  EXPECT_EQ(*registry.pool_name(0), "web");
+  EXPECT_EQ(registry.pool_name(1), nullptr);
+}
+
+TEST(Registry, ForgetsWhatWasRemovedLongAgoAndNobodyHolds) {
+  Registry registry;
+  std::weak_ptr<LiveServer> first;
+  std::weak_ptr<LiveService> first_service;
+  std::shared_ptr<const LiveServer> held;  // by a connection, say
+  constexpr uint32_t kMany = 3 * Registry::kRemembered;
+  for (uint32_t i = 0; i < kMany; ++i) {
+    Spec spec = web();
+    const std::string name = "tcp-" + std::to_string(i);
+    spec.pools.push_back(
+        {.name = name, .servers = {{.name = "s", .address = {IpAddress::v4(i), 80}}}});
+    spec.services.push_back({.name = name, .listen = {IpAddress::v4(i), 80}, .pool = name});
+    const auto topology = registry.build(spec);
+    const LiveServer& live = *topology->pools[1]->servers[0].live;
+    if (i == 0) first = topology->pools[1]->servers[0].live;
+    if (i == 0) first_service = topology->services[1]->live;
+    if (i == 1) held = topology->pools[1]->servers[0].live;
+    EXPECT_EQ(registry.find(live.id).get(), &live);
+    topology->pools[0]->servers[0].live->counters.connections = i;
+  }
+  EXPECT_TRUE(first.expired());
+  EXPECT_TRUE(first_service.expired());
+  EXPECT_EQ(registry.find(2), nullptr);
+  EXPECT_EQ(registry.pool_name(1), nullptr);
+  EXPECT_EQ(registry.find(held->id), held);
+  const auto last = registry.build(web());
+  EXPECT_EQ(last->pools[0]->servers[0].live->counters.connections, kMany - 1) << "in use all along";
+  EXPECT_NE(registry.find(kMany), nullptr) << "removed a moment ago";
 }
 
 }  // namespace

@@ -188,6 +188,31 @@ TEST_F(SessionStoreTest, AServerThatThePoolNeverHadGetsNoSession) {
   EXPECT_EQ(take(), "");
 }
 
+TEST_F(SessionStoreTest, AServerThatLeftIsHeldByItsSessionsOnly) {
+  store.put(kWeb, client(1), 1, kStart);
+  const auto users = [this](ServerId id) { return servers.at(id).use_count(); };
+  const auto before = std::pair(users(1), users(2));
+  Topology without = topology();
+  without.pools[0] = make_pool(kWeb, {.timeout = 10s}, {0, 3, 4});
+  store.configure(without, kStart);
+  without = {};
+  EXPECT_EQ(users(1), before.first) << "its session is still there";
+  EXPECT_EQ(users(2), before.second - 1);
+  store.put(kWeb, client(2), 2, kStart);
+  EXPECT_EQ(store.size(kWeb), 1U) << "a worker that has not heard yet puts nothing there";
+}
+
+TEST(SessionStore, WithoutAPeerNoChangeIsListed) {
+  const StoreFixture fixture;
+  SessionStore alone([&](ServerId id) { return fixture.servers.at(id); }, 2, nullptr);
+  alone.configure(fixture.topology(), kStart);
+  for (uint32_t n = 1; n <= 3; ++n) alone.put(kWeb, client(n), 1, kStart);
+  EXPECT_EQ(alone.size(kWeb), 2U);
+  EXPECT_EQ(alone.evicted(kWeb), 1U);
+  EXPECT_EQ(alone.evicted(kMail), 0U);
+  EXPECT_TRUE(alone.take_changes().list.empty());
+}
+
 TEST_F(SessionStoreTest, AReloadKeepsTheSessionsOfPoolsThatStay) {
   store.put(kWeb, client(1), 0, kStart);
   store.put(kMail, client(1), 10, kStart);
