@@ -15,6 +15,11 @@ namespace {
 constexpr std::string_view kNoMarks =
     "needs the kernel data path, which is not built yet: a proxy listens on addresses, give one "
     "service for each with -t";
+constexpr std::string_view kNoSctp = "is not offered: a service is TCP (-t) or UDP (-u)";
+constexpr std::string_view kNoEngines =
+    "is not offered: sessions are those of client addresses, -p makes them";
+constexpr std::string_view kNoTunnels =
+    "needs the kernel data path, which is not built yet: a proxy has no tunnels";
 constexpr std::string_view kPairDoesIt =
     "is not needed: the pair replicates by itself, see [pair] in hapair.conf(5) and `pairadm "
     "status`";
@@ -60,7 +65,15 @@ constexpr auto kOptions = std::to_array<Option>({
     {Opt::latency, 0, "latency", "", "how long connects, first bytes and connections take", {}},
     {Opt::daemon, 0, "daemon", "", {}, kPairDoesIt},
     {Opt::syncid, 0, "syncid", "ID", {}, kPairDoesIt},
+    {Opt::sync_maxlen, 0, "sync-maxlen", "BYTES", {}, kPairDoesIt},
     {Opt::mcast_interface, 0, "mcast-interface", "INTERFACE", {}, kPairDoesIt},
+    {Opt::mcast_group, 0, "mcast-group", "ADDRESS", {}, kPairDoesIt},
+    {Opt::mcast_port, 0, "mcast-port", "PORT", {}, kPairDoesIt},
+    {Opt::mcast_ttl, 0, "mcast-ttl", "TTL", {}, kPairDoesIt},
+    {Opt::sctp_service, 0, "sctp-service", "ADDRESS:PORT", {}, kNoSctp},
+    {Opt::pe, 0, "pe", "ENGINE", {}, kNoEngines},
+    {Opt::tun_type, 0, "tun-type", "TYPE", {}, kNoTunnels},
+    {Opt::tun_port, 0, "tun-port", "PORT", {}, kNoTunnels},
 });
 
 constexpr OptSet kServiceOptions = {Opt::scheduler, Opt::persistent, Opt::netmask, Opt::ops,

@@ -58,7 +58,15 @@ enum class Opt : uint8_t {
   // Known to ipvsadm, refused with a reason:
   daemon,
   syncid,
+  sync_maxlen,
   mcast_interface,
+  mcast_group,
+  mcast_port,
+  mcast_ttl,
+  sctp_service,
+  pe,
+  tun_type,
+  tun_port,
 };
 
 struct Option {

@@ -320,6 +320,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"-A -f 1",
              "! -f needs the kernel data path, which is not built yet: a proxy listens on "
              "addresses, give one service for each with -t"},
+        Case{"-A --sctp-service 192.0.2.10:80",
+             "! --sctp-service is not offered: a service is TCP (-t) or UDP (-u)"},
+        Case{"-A -t 192.0.2.10:80 --pe sip",
+             "! --pe is not offered: sessions are those of client addresses, -p makes them"},
+        Case{"-a -t 192.0.2.10:80 -r 10.0.0.2 -i --tun-type gue",
+             "! --tun-type needs the kernel data path, which is not built yet: a proxy has no "
+             "tunnels"},
         Case{"--start-daemon master",
              "! --start-daemon is not needed: the pair replicates by itself, see [pair] in "
              "hapair.conf(5) and `pairadm status`"},
