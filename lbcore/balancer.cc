@@ -52,8 +52,8 @@ struct Balancer::Parts {
   void look_at_pools_soon();
 
   // Sessions and the pair
+  std::optional<PairKey> load_key();
   void start_replication();
-  void on_session_changes();
   void note_gone_servers(const Topology& before);
   void forget_gone_servers();
   [[nodiscard]] bool active() const;
@@ -63,6 +63,7 @@ struct Balancer::Parts {
 
   // Reports
   [[nodiscard]] control::NodeStatus own_status() const;
+  [[nodiscard]] control::NodeStatus status_without_services() const;
   void show();
   [[nodiscard]] observe::Source status_source();
   [[nodiscard]] std::string hung() const;
@@ -74,6 +75,8 @@ struct Balancer::Parts {
   Logger& log;
   Settings settings;
   TimePoint started;
+  std::string replication_trouble;
+  std::optional<PairKey> pair_key;  // without it there is no replication
   Registry registry;
   sticky::SessionStore sessions;
   health::Monitor monitor;
@@ -82,7 +85,6 @@ struct Balancer::Parts {
   health::Passive passive;
   relay::WorkerPool workers;
   std::unique_ptr<replicate::Replicator> replicator;
-  std::string replication_trouble;
 
   Spec spec;
   std::shared_ptr<const Topology> topology;  // null before the first apply
@@ -125,8 +127,10 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       log(logger),
       settings(std::move(given)),
       started(loop.now()),
+      pair_key(load_key()),
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
-               [this] { loop.post([this] { on_session_changes(); }); }),
+               pair_key ? [this] { loop.post([this] { replicator->flush(); }); }
+                        : std::function<void()>()),
       monitor(loop, log, [this](const LiveServer&) { look_at_pools_soon(); }),
       access_log(log, settings.workers),
       pool_health(log),
@@ -291,27 +295,22 @@ void Balancer::Parts::look_at_pools_soon() {
 
 // ---- Sessions and the pair
 
-void Balancer::Parts::start_replication() {
-  if (!settings.pair) return;
+std::optional<PairKey> Balancer::Parts::load_key() {
+  if (!settings.pair) return std::nullopt;
   const auto key = load_pair_key(settings.pair->key_file);
-  if (!key) {
-    replication_trouble = key.error().message;
-    log.environment("replication", "off, sessions stay on this node: {}", replication_trouble);
-    return;
-  }
+  if (key) return *key;
+  replication_trouble = key.error().message;
+  log.environment("replication", "off, sessions stay on this node: {}", replication_trouble);
+  return std::nullopt;
+}
+
+void Balancer::Parts::start_replication() {
+  if (!pair_key) return;
   replicator = std::make_unique<replicate::Replicator>(
-      loop, log, *settings.pair, *key, settings.config_hash, registry, sessions,
+      loop, log, *settings.pair, *pair_key, settings.config_hash, registry, sessions,
       replicate::Replicator::Hooks{.own_status = [this] { return own_status(); },
                                    .active = [this] { return owns_sessions(); },
                                    .on_state_change = [this] { send_if_changed(); }});
-}
-
-void Balancer::Parts::on_session_changes() {
-  if (replicator) {
-    replicator->flush();
-  } else {
-    sessions.take_changes();  // nobody wants them
-  }
 }
 
 void Balancer::Parts::note_gone_servers(const Topology& before) {
@@ -387,6 +386,16 @@ control::Sync Balancer::Parts::sync() const {
 // ---- Reports
 
 control::NodeStatus Balancer::Parts::own_status() const {
+  control::NodeStatus out = status_without_services();
+  if (topology) {
+    for (const auto& service : topology->services) {
+      *out.add_services() = describe(*service, sessions, loop.now());
+    }
+  }
+  return out;
+}
+
+control::NodeStatus Balancer::Parts::status_without_services() const {
   control::NodeStatus out;
   out.set_node(settings.node);
   out.set_vrrpd_connected(vrrpd_connected);
@@ -400,11 +409,6 @@ control::NodeStatus Balancer::Parts::own_status() const {
   out.set_serving(lease.serving());
   out.set_not_serving_reason(lease.reason());
   *out.mutable_sync() = sync();
-  if (topology) {
-    for (const auto& service : topology->services) {
-      *out.add_services() = describe(*service, sessions, loop.now());
-    }
-  }
   out.set_uptime_ms(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started).count()));
   out.set_config_hash(settings.config_hash);
@@ -433,12 +437,20 @@ void Balancer::Parts::show() {
 observe::Source Balancer::Parts::status_source() {
   const auto view = [this] {
     observe::View out;
-    out.node = own_status();
+    out.node = status_without_services();
     out.topology = topology;
     out.now = loop.now();
     if (topology) {
-      for (const auto& pool : topology->pools) out.pool_sessions.push_back(sessions.size(pool->id));
+      for (const auto& pool : topology->pools) {
+        out.pool_sessions.push_back(sessions.size(pool->id));
+        out.pool_evictions.push_back(sessions.evicted(pool->id));
+      }
     }
+    out.most_pool_sessions = settings.max_sessions;
+    out.describe_service = [this](const Service& service) {
+      return describe_alone(service, sessions);
+    };
+    out.describe_server = [this](const Server& server) { return describe(server, loop.now()); };
     out.ready = observe::readiness(out.node, settings.elects).ready;
     out.open_connections = workers.open_connections();
     out.most_connections = workers.most_connections();
@@ -447,7 +459,8 @@ observe::Source Balancer::Parts::status_source() {
     return out;
   };
   return {.hung = [this] { return hung(); },
-          .readiness = [this] { return observe::readiness(own_status(), settings.elects); },
+          .readiness =
+              [this] { return observe::readiness(status_without_services(), settings.elects); },
           .view = view};
 }
 

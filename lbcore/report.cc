@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lbcore/health/pool_health.h"
+#include "lbcore/observe/latency_sum.h"
 
 namespace hapair::lbcore {
 
@@ -55,8 +56,11 @@ void fill_refusals(const LiveService& from, control::Service& to) {
   to.set_half_closed_timeouts(from.half_closed_timeouts.load(std::memory_order_relaxed));
 }
 
-void fill(const Server& from, TimePoint now, control::Server& to) {
+}  // namespace
+
+control::Server describe(const Server& from, TimePoint now) {
   const LiveServer& live = *from.live;
+  control::Server to;
   to.set_name(from.spec.name);
   to.set_address(from.spec.address.to_string());
   to.set_weight(from.spec.weight);
@@ -75,42 +79,10 @@ void fill(const Server& from, TimePoint now, control::Server& to) {
     to.set_ejected_ms(milliseconds_since(now, std::max(now, live.ejected_until)));
   }
   fill(live.counters, *to.mutable_counters());
+  return to;
 }
 
-void fill(const observe::Distribution& from, control::Quantiles& to) {
-  to.set_count(from.count());
-  to.set_p50_us(from.quantile_us(0.5));
-  to.set_p90_us(from.quantile_us(0.9));
-  to.set_p99_us(from.quantile_us(0.99));
-  to.set_p999_us(from.quantile_us(0.999));
-}
-
-/// The histograms of some servers, added up.
-class LatencySum {
- public:
-  void add(const LiveServer& server) {
-    const observe::Latency* latency = server.latency.peek();
-    if (latency == nullptr) return;
-    latency->connect.add_to(connect_);
-    latency->first_byte.add_to(first_byte_);
-    latency->duration.add_to(duration_);
-  }
-  void fill(control::Latency& to) const {
-    lbcore::fill(connect_, *to.mutable_connect());
-    lbcore::fill(first_byte_, *to.mutable_first_byte());
-    lbcore::fill(duration_, *to.mutable_duration());
-  }
-
- private:
-  observe::Distribution connect_;
-  observe::Distribution first_byte_;
-  observe::Distribution duration_;
-};
-
-}  // namespace
-
-control::Service describe(const Service& service, const sticky::SessionStore& sessions,
-                          TimePoint now) {
+control::Service describe_alone(const Service& service, const sticky::SessionStore& sessions) {
   const Pool& pool = *service.pool;
   control::Service out;
   auto& key = *out.mutable_key();
@@ -134,19 +106,26 @@ control::Service describe(const Service& service, const sticky::SessionStore& se
   out.set_all_down(health::all_down_text(pool));
   fill_refusals(*service.live, out);
   fill(service.live->counters, *out.mutable_counters());
-  for (const Server& server : pool.servers) fill(server, now, *out.add_servers());
+  return out;
+}
+
+control::Service describe(const Service& service, const sticky::SessionStore& sessions,
+                          TimePoint now) {
+  control::Service out = describe_alone(service, sessions);
+  for (const Server& server : service.pool->servers) *out.add_servers() = describe(server, now);
   return out;
 }
 
 void add_latency(const Service& service, control::Service& told) {
-  LatencySum of_pool;
+  observe::LatencySum of_pool;
   for (size_t i = 0; i < service.pool->servers.size(); ++i) {
-    LatencySum of_server;
-    of_server.add(*service.pool->servers[i].live);
-    of_pool.add(*service.pool->servers[i].live);
-    of_server.fill(*told.mutable_servers(static_cast<int>(i))->mutable_latency());
+    const LiveServer& live = *service.pool->servers[i].live;
+    observe::LatencySum of_server;
+    of_server.add(live);
+    of_pool.add(live);
+    *told.mutable_servers(static_cast<int>(i))->mutable_latency() = of_server.told();
   }
-  of_pool.fill(*told.mutable_latency());
+  *told.mutable_latency() = of_pool.told();
 }
 
 control::Timeouts describe(const Timeouts& timeouts) {

@@ -13,6 +13,9 @@
 
 namespace hapair::lbcore {
 
+control::Server describe(const Server& server, TimePoint now);
+/// Without its servers.
+control::Service describe_alone(const Service& service, const sticky::SessionStore& sessions);
 control::Service describe(const Service& service, const sticky::SessionStore& sessions,
                           TimePoint now);
 

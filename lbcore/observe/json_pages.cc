@@ -1,152 +1,124 @@
 #include "lbcore/observe/json_pages.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
+
+#include "common/control_json.h"
+#include "common/role_text.h"
+#include "lbcore/observe/latency_sum.h"
 
 namespace hapair::lbcore::observe {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string text_of(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string_view state_name(role::State state) {
-  switch (state) {
-    case role::STATE_ACTIVE:
-      return "Active";
-    case role::STATE_BACKUP:
-      return "Backup";
-    default:
-      return "Initialize";
-  }
-}
-
-Json sync_json(const control::Sync& sync) {
-  return Json{{"state", sync.state()},       {"peer", sync.peer()},
-              {"sessions", sync.sessions()}, {"lag_entries", sync.lag_entries()},
-              {"lag_ms", sync.lag_ms()},     {"resyncs", sync.resyncs()},
-              {"refused", sync.refused()},   {"detail", sync.detail()}};
-}
-
-Json counters_json(const control::Counters& counters) {
-  return Json{{"connections", counters.connections()},
-              {"active", counters.active()},
-              {"bytes_in", counters.bytes_in()},
-              {"bytes_out", counters.bytes_out()},
-              {"failed", counters.failed()}};
-}
-
-Json quantiles_json(const Distribution& values) {
-  const auto at = [&](double share) { return std::llround(values.quantile_us(share)); };
-  return Json{{"count", values.count()},
-              {"p50", at(0.5)},
-              {"p90", at(0.9)},
-              {"p99", at(0.99)},
-              {"p99.9", at(0.999)}};
-}
-
-/// The histograms of some servers, added up.
-class Summary {
- public:
-  void add(const LiveServer& server) {
-    const Latency* latency = server.latency.peek();
-    if (latency == nullptr) return;
-    latency->connect.add_to(connect_);
-    latency->first_byte.add_to(first_byte_);
-    latency->duration.add_to(duration_);
-  }
-  [[nodiscard]] Json json() const {
-    return Json{{"connect", quantiles_json(connect_)},
-                {"first_byte", quantiles_json(first_byte_)},
-                {"duration", quantiles_json(duration_)}};
-  }
-
- private:
-  Distribution connect_;
-  Distribution first_byte_;
-  Distribution duration_;
-};
-
-Json server_json(const control::Server& told, const LiveServer* live) {
-  Json json{{"name", told.name()},
-            {"address", told.address()},
-            {"weight", told.weight()},
-            {"state", told.admin()},
-            {"backup", told.backup()},
-            {"full", told.full()},
-            {"max_connections", told.max_connections()},
-            {"up", told.up()},
-            {"in_state_ms", told.in_state_ms()},
-            {"check", told.check()},
-            {"check_age_ms", told.check_age_ms()},
-            {"sessions", told.sessions()},
-            {"counters", counters_json(told.counters())}};
-  if (live != nullptr) {
-    Summary summary;
-    summary.add(*live);
-    json["latency_us"] = summary.json();
-  }
-  return json;
-}
-
-Json service_json(const control::Service& told, const Service* service) {
-  Json json{{"protocol", told.key().protocol() == control::PROTOCOL_UDP ? "udp" : "tcp"},
-            {"listen", told.key().listen()},
-            {"name", told.name()},
-            {"pool", told.pool()},
-            {"scheduler", told.scheduler()},
-            {"persistent_seconds", told.sticky_seconds()},
-            {"persistent_prefix_length", told.sticky_prefix_length()},
-            {"runtime", told.runtime()},
-            {"trouble", told.trouble()},
-            {"sessions", told.sessions()},
-            {"counters", counters_json(told.counters())}};
-  Summary summary;
-  Json servers = Json::array();
-  for (int i = 0; i < told.servers_size(); ++i) {
-    const LiveServer* live = nullptr;
-    if (service != nullptr && static_cast<size_t>(i) < service->pool->servers.size()) {
-      live = service->pool->servers[static_cast<size_t>(i)].live.get();
-      summary.add(*live);
-    }
-    servers.push_back(server_json(told.servers(i), live));
-  }
-  json["latency_us"] = summary.json();
-  json["servers"] = std::move(servers);
-  return json;
-}
-
+/// Services one after the other, each in three parts: what stands before its servers, these, a few
+/// per piece, and the rest, with the latency of all of them.
 class ServicesBody final : public Body {
  public:
   explicit ServicesBody(View view) : view_(std::move(view)) {}
 
   bool append_piece(std::string& out) override {
-    if (next_ == 0) {
-      out += R"({"version":)" + Json(view_.node.version()).dump() + R"(,"services":[)";
+    if (!begun_) {
+      out += R"({"version":)" + text_of(view_.node.version()) + R"(,"services":[)";
+      begun_ = true;
     }
-    if (next_ < view_.node.services_size()) {
-      if (next_ > 0) out += ",\n";
-      const Service* service =
-          view_.topology ? view_.topology->services.at(static_cast<size_t>(next_)).get() : nullptr;
-      out += text_of(service_json(view_.node.services(next_), service));
-      ++next_;
-      return true;
+    if (view_.topology == nullptr || service_ == view_.topology->services.size()) {
+      out += "]}\n";
+      return false;
     }
-    out += "]}\n";
-    return false;
+    const Service& service = *view_.topology->services[service_];
+    if (server_ == 0) out += (service_ > 0 ? ",\n" : "") + parts_of(service).first;
+    const auto& servers = service.pool->servers;
+    const size_t end = std::min(servers.size(), server_ + kServersPerPiece);
+    for (; server_ < end; ++server_) {
+      if (server_ > 0) out += ",\n";
+      append_server(out, servers[server_]);
+    }
+    if (server_ < servers.size()) return true;
+    out += parts_of(service).second;
+    latency_ = {};
+    server_ = 0;
+    ++service_;
+    return true;
   }
 
  private:
+  void append_server(std::string& out, const Server& server) {
+    LatencySum latency;
+    latency.add(*server.live);
+    latency_.add(*server.live);
+    control::Server told = view_.describe_server(server);
+    *told.mutable_latency() = latency.told();
+    out += text_of(server_json(told));
+  }
+
+  /// Cut where its servers belong. Inside a text the quotes would be escaped.
+  [[nodiscard]] std::pair<std::string, std::string> parts_of(const Service& service) const {
+    constexpr std::string_view kServers = R"("servers":[)";
+    control::Service told = view_.describe_service(service);
+    *told.mutable_latency() = latency_.told();
+    const std::string text = text_of(service_json(told));
+    const size_t cut = text.find(kServers) + kServers.size();
+    return {text.substr(0, cut), text.substr(cut)};
+  }
+
   View view_;
-  int next_ = 0;
+  bool begun_ = false;
+  size_t service_ = 0;
+  size_t server_ = 0;   // of this service
+  LatencySum latency_;  // of its servers so far
+};
+
+/// How many sessions each pool has, and each of its servers, some servers per piece.
+class SessionsBody final : public Body {
+ public:
+  explicit SessionsBody(View view) : view_(std::move(view)) {}
+
+  bool append_piece(std::string& out) override {
+    if (!begun_) {
+      const control::Sync& sync = view_.node.sync();
+      out += fmt::format(R"({{"sessions":{},"sync":{},"pools":[)", sync.sessions(),
+                         text_of(sync_json(sync)));
+      begun_ = true;
+    }
+    if (view_.topology == nullptr || pool_ == view_.topology->pools.size()) {
+      out += "]}\n";
+      return false;
+    }
+    const Pool& pool = *view_.topology->pools[pool_];
+    if (server_ == 0) {
+      out += fmt::format(R"({}{{"name":{},"sessions":{},"servers":{{)", pool_ > 0 ? ",\n" : "",
+                         text_of(pool.spec.name), view_.pool_sessions.at(pool_));
+    }
+    const size_t end = std::min(pool.servers.size(), server_ + kFigures * kServersPerPiece);
+    for (; server_ < end; ++server_) {
+      const Server& server = pool.servers[server_];
+      out += fmt::format("{}{}:{}", server_ > 0 ? "," : "", text_of(server.spec.name),
+                         server.live->sessions.load(std::memory_order_relaxed));
+    }
+    if (server_ < pool.servers.size()) return true;
+    out += "}}";
+    server_ = 0;
+    ++pool_;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kFigures = 8;  // cost as much as the description of a server
+
+  View view_;
+  bool begun_ = false;
+  size_t pool_ = 0;
+  size_t server_ = 0;
 };
 
 }  // namespace
@@ -167,35 +139,21 @@ std::unique_ptr<Body> status_json(const View& view) {
   for (const role::Router& router : node.routers()) {
     json["routers"].push_back(
         Json{{"name", router.name()},
-             {"state", state_name(router.state())},
+             {"state", role::state_text(router.state())},
              {"in_state_ms", router.in_state_ms()},
              {"reason", router.reason()},
              {"addresses",
               std::vector<std::string>(router.addresses().begin(), router.addresses().end())}});
   }
-  return std::make_unique<TextBody>(text_of(json) + '\n');
+  return std::make_unique<TextBody>(json_text(json));
 }
 
 std::unique_ptr<Body> services_json(View view) {
   return std::make_unique<ServicesBody>(std::move(view));
 }
 
-std::unique_ptr<Body> sessions_json(const View& view) {
-  Json json{{"sessions", view.node.sync().sessions()},
-            {"sync", sync_json(view.node.sync())},
-            {"pools", Json::array()}};
-  const size_t pools = view.topology ? view.topology->pools.size() : 0;
-  for (size_t i = 0; i < pools; ++i) {
-    const Pool& pool = *view.topology->pools[i];
-    Json servers = Json::object();
-    for (const Server& server : pool.servers) {
-      servers[server.spec.name] = server.live->sessions.load(std::memory_order_relaxed);
-    }
-    json["pools"].push_back(Json{{"name", pool.spec.name},
-                                 {"sessions", view.pool_sessions.at(i)},
-                                 {"servers", std::move(servers)}});
-  }
-  return std::make_unique<TextBody>(text_of(json) + '\n');
+std::unique_ptr<Body> sessions_json(View view) {
+  return std::make_unique<SessionsBody>(std::move(view));
 }
 
 }  // namespace hapair::lbcore::observe

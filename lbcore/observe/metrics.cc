@@ -47,11 +47,7 @@ class MetricsBody final : public Body {
     const Topology& topology = view_.topology ? *view_.topology : kNothing;
     for (const auto& pool : topology.pools) {
       pools_.push_back({pool.get(), labels({{"pool", pool->spec.name}})});
-      for (const Server& server : pool->servers) {
-        servers_.push_back({&server, labels({{"pool", pool->spec.name},
-                                             {"server", server.spec.name},
-                                             {"address", server.spec.address.to_string()}})});
-      }
+      for (const Server& server : pool->servers) servers_.push_back({&server, {}});
     }
     for (const auto& service : topology.services) {
       services_.push_back({service.get(), labels({{"service", service->spec.name}})});
@@ -84,13 +80,27 @@ class MetricsBody final : public Body {
     std::string labels;
   };
 
+  template <typename T>
+  static const std::string& labels_of(Labelled<T>& thing) {
+    return thing.labels;
+  }
+  /// Made when they are asked for first: a thousand of them at once would be a long turn.
+  static const std::string& labels_of(Labelled<Server>& server) {
+    if (server.labels.empty()) {
+      server.labels = labels({{"pool", server.thing->live->pool},
+                              {"server", server.thing->spec.name},
+                              {"address", server.thing->spec.address.to_string()}});
+    }
+    return server.labels;
+  }
+
   /// `value` makes a number of the thing in a row.
   template <typename T, typename Value>
-  void each(const std::vector<Labelled<T>>& things, std::string_view name, std::string_view type,
+  void each(std::vector<Labelled<T>>& things, std::string_view name, std::string_view type,
             std::string_view help, Value value) {
     families_.push_back({name, type, help, things.size(),
                          [&things, value](std::string& out, std::string_view metric, size_t row) {
-                           append_sample(out, metric, things[row].labels,
+                           append_sample(out, metric, labels_of(things[row]),
                                          value(*things[row].thing));
                          }});
   }
@@ -106,6 +116,7 @@ class MetricsBody final : public Body {
 
   void node_families();
   void service_families();
+  void refusals_family();
   void pool_families();
   void server_families();
   void histogram_family(std::string_view name, std::string_view help,
@@ -179,9 +190,44 @@ void MetricsBody::service_families() {
           &Counters::active);
   counter("hapair_service_failed_total", "counter", "Client connections that found no server.",
           &Counters::failed);
+  const auto of_live = [this](std::string_view name, std::string_view type, std::string_view help,
+                              auto LiveService::*which) {
+    each(services_, name, type, help,
+         [which](const Service& service) { return figure((*service.live).*which); });
+  };
+  refusals_family();
+  of_live("hapair_service_queued", "gauge", "Clients that wait for a server now.",
+          &LiveService::queued);
+  of_live("hapair_service_queue_waits_total", "counter",
+          "Clients that had to wait; refused by queue_timeout are those who waited in vain.",
+          &LiveService::queue_waits);
+  of_live("hapair_service_retries_total", "counter",
+          "Further servers asked because one before had failed.", &LiveService::retries);
+  of_live("hapair_service_idle_timeouts_total", "counter", "Connections ended for silence.",
+          &LiveService::idle_timeouts);
+  of_live("hapair_service_half_closed_timeouts_total", "counter",
+          "Connections ended for silence after one side had ended.",
+          &LiveService::half_closed_timeouts);
+  counter("hapair_service_received_packets_total", "counter",
+          "Readings from clients; datagrams for UDP.", &Counters::packets_in);
+  counter("hapair_service_sent_packets_total", "counter",
+          "Readings for clients; datagrams for UDP.", &Counters::packets_out);
   counter("hapair_service_received_bytes_total", "counter", "Bytes from clients.",
           &Counters::bytes_in);
   counter("hapair_service_sent_bytes_total", "counter", "Bytes to clients.", &Counters::bytes_out);
+}
+
+void MetricsBody::refusals_family() {
+  families_.push_back(
+      {"hapair_service_refused_total", "counter",
+       "Client connections turned away, by the limit that they were beyond or what they did.",
+       services_.size() * kRefusals, [this](std::string& out, std::string_view name, size_t row) {
+         const Service& service = *services_[row / kRefusals].thing;
+         const size_t reason = row % kRefusals;
+         append_sample(out, name,
+                       labels({{"service", service.spec.name}, {"reason", kRefusalNames[reason]}}),
+                       figure(service.live->refused[reason]));
+       }});
 }
 
 void MetricsBody::pool_families() {
@@ -189,6 +235,18 @@ void MetricsBody::pool_families() {
                        pools_.size(), [this](std::string& out, std::string_view name, size_t row) {
                          append_sample(out, name, pools_[row].labels, view_.pool_sessions.at(row));
                        }});
+  one("hapair_pool_sessions_most", "gauge", "Sticky sessions that a pool may have.",
+      view_.most_pool_sessions);
+  families_.push_back({"hapair_pool_sessions_evicted_total", "counter",
+                       "Sticky sessions that made room for others before their time.",
+                       pools_.size(), [this](std::string& out, std::string_view name, size_t row) {
+                         append_sample(out, name, pools_[row].labels, view_.pool_evictions.at(row));
+                       }});
+  each(pools_, "hapair_pool_servers_available", "gauge",
+       "Servers of the pool that are up and not ejected.", [](const Pool& pool) {
+         return static_cast<uint64_t>(std::ranges::count_if(
+             pool.servers, [](const Server& server) { return server.live->available(); }));
+       });
   each(pools_, "hapair_pool_servers", "gauge", "Servers of the pool.",
        [](const Pool& pool) { return uint64_t{pool.servers.size()}; });
   each(pools_, "hapair_pool_servers_up", "gauge", "Servers of the pool that are up.",
@@ -220,6 +278,16 @@ void MetricsBody::server_families() {
   each(servers_, "hapair_server_full", "gauge",
        "Whether it has max_connections and gets no new ones.",
        [](const Server& server) { return figure(server.live->full); });
+  each(servers_, "hapair_server_connections_most", "gauge", "Its max_connections; 0: no limit.",
+       [](const Server& server) { return uint64_t{server.spec.max_connections}; });
+  each(servers_, "hapair_server_ejected", "gauge",
+       "Whether it stands aside because connections to it failed.",
+       [](const Server& server) { return uint64_t{server.live->ejected.load()}; });
+  each(servers_, "hapair_server_ejections_total", "counter", "How often it was ejected.",
+       [](const Server& server) { return server.live->ejections; });
+  each(servers_, "hapair_server_failures", "gauge",
+       "Connections to it that failed in a row, before it had answered anything.",
+       [](const Server& server) { return figure(server.live->failures); });
   each(servers_, "hapair_server_weight", "gauge", "Its weight.",
        [](const Server& server) { return uint64_t{server.spec.weight}; });
   each(servers_, "hapair_server_sessions", "gauge", "Sticky sessions that name it.",
@@ -229,6 +297,10 @@ void MetricsBody::server_families() {
   counter("hapair_server_connections_active", "gauge", "Connections open or being made now.",
           &Counters::active);
   counter("hapair_server_failed_total", "counter", "Connects that failed.", &Counters::failed);
+  counter("hapair_server_received_packets_total", "counter",
+          "Readings from clients for it; datagrams for UDP.", &Counters::packets_in);
+  counter("hapair_server_sent_packets_total", "counter",
+          "Readings from it for clients; datagrams for UDP.", &Counters::packets_out);
   counter("hapair_server_received_bytes_total", "counter", "Bytes from clients for it.",
           &Counters::bytes_in);
   counter("hapair_server_sent_bytes_total", "counter", "Bytes from it for clients.",
@@ -253,10 +325,10 @@ void MetricsBody::histogram_family(std::string_view name, std::string_view help,
   families_.push_back({name, "histogram", help, rows,
                        [this, bounds, which, measured = std::move(measured)](
                            std::string& out, std::string_view metric, size_t row) {
-                         const auto& [server, with_labels] = servers_[measured[row]];
+                         auto& server = servers_[measured[row]];
                          Distribution values;
-                         (server->live->latency.peek()->*which).add_to(values);
-                         append_histogram(out, metric, with_labels, values, bounds);
+                         (server.thing->live->latency.peek()->*which).add_to(values);
+                         append_histogram(out, metric, labels_of(server), values, bounds);
                        }});
 }
 

@@ -17,6 +17,9 @@ class Body {
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
 
+  /// Most servers that a piece describes: a turn of the loop makes one piece.
+  static constexpr size_t kServersPerPiece = 8;
+
   /// Appends a piece, a few kilobytes as a rule; false when that was the last one.
   virtual bool append_piece(std::string& out) = 0;
 };

@@ -20,7 +20,6 @@ constexpr Duration kTick = 1s;
 constexpr Duration kClosingTime = 2s;
 constexpr int kAcceptBatch = 8;
 constexpr int kBacklog = 64;
-constexpr size_t kPieceBytes = size_t{64} << 10;
 
 Result<UniqueFd> listen_on(const Endpoint& endpoint) {
   const int family = endpoint.ip.family();
@@ -139,11 +138,9 @@ class StatusListener::Client {
     write();
   }
 
-  /// The next pieces of the body; it is gone after the last.
+  /// The next piece of the body; it is gone after the last.
   void fill(std::string& out) {
-    while (body_ && out.size() < kPieceBytes) {
-      if (!body_->append_piece(out)) body_.reset();
-    }
+    if (body_ && !body_->append_piece(out)) body_.reset();
   }
 
   void append(std::string_view piece) {

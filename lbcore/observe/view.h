@@ -1,5 +1,6 @@
-// All that the status pages tell, taken at one moment on the main thread by Balancer. Live counters
-// and histograms are read through `topology` while a page is made.
+// All that the status pages tell, taken on the main thread by Balancer. It costs the same however
+// many servers there are: they are described, and their counters and histograms read, one by one
+// while a page is made.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,7 @@ struct Readiness {
 Readiness readiness(const control::NodeStatus& node, bool elects);
 
 struct View {
-  control::NodeStatus node;
+  control::NodeStatus node;                  // without its services
   std::shared_ptr<const Topology> topology;  // null before the first configuration
   std::vector<uint64_t> pool_sessions;       // by the pool's place in `topology`
   TimePoint now{};
@@ -32,6 +33,10 @@ struct View {
   uint64_t access_dropped = 0;
   size_t open_connections = 0;
   size_t most_connections = 0;
+  uint64_t most_pool_sessions = 0;
+  std::vector<uint64_t> pool_evictions;                              // as pool_sessions
+  std::function<control::Service(const Service&)> describe_service;  // without its servers
+  std::function<control::Server(const Server&)> describe_server;
 };
 
 /// Where the pages come from; called on the main thread.

@@ -43,8 +43,6 @@ std::string figures_row(const Counted& counted, Columns columns, bool exact);
 /// The same of Columns::latency (listing_latency.cc); the rows begin with the thing's address.
 std::string latency_head();
 std::string latency_rows(std::string_view address, const control::Latency& latency);
-/// What has been counted since -Z.
-control::Counters since_zero(const control::Counters& counters, const control::Counters& zeroed);
 
 /// -L --timeout (set.cc); null when they were not told.
 std::string timeouts_text(const control::Timeouts& timeouts);
@@ -60,8 +58,5 @@ std::string saved(const control::Service& service);
 
 /// By its weight or its state an operator keeps new clients away from it.
 bool taken_out(const control::Server& server);
-
-/// One service as in --json of -L and of status.
-Json service_json(const control::Service& service);
 
 }  // namespace hapair::pairadm

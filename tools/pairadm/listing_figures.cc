@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "common/control_json.h"
 #include "tools/pairadm/listing.h"
 
 namespace hapair::pairadm {
@@ -66,16 +67,5 @@ std::string figures_row(const Counted& counted, Columns columns, bool exact) {
 }
 template std::string figures_row(const control::Service&, Columns, bool);
 template std::string figures_row(const control::Server&, Columns, bool);
-
-control::Counters since_zero(const control::Counters& counters, const control::Counters& zeroed) {
-  control::Counters out = counters;
-  out.set_connections(counters.connections() - zeroed.connections());
-  out.set_packets_in(counters.packets_in() - zeroed.packets_in());
-  out.set_packets_out(counters.packets_out() - zeroed.packets_out());
-  out.set_bytes_in(counters.bytes_in() - zeroed.bytes_in());
-  out.set_bytes_out(counters.bytes_out() - zeroed.bytes_out());
-  out.set_failed(counters.failed() - zeroed.failed());
-  return out;
-}
 
 }  // namespace hapair::pairadm

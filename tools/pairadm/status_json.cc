@@ -36,13 +36,6 @@ Json router_json(const role::Router& router, const std::vector<control::VrrpRout
   return json;
 }
 
-Json sync_json(const control::Sync& sync) {
-  return Json{{"state", sync.state()},       {"peer", sync.peer()},
-              {"sessions", sync.sessions()}, {"lag_entries", sync.lag_entries()},
-              {"lag_ms", sync.lag_ms()},     {"resyncs", sync.resyncs()},
-              {"refused", sync.refused()},   {"detail", sync.detail()}};
-}
-
 Json node_json(const NodeView& node) {
   Json json{{"name", node.name}, {"this_node", node.own}, {"known", node.known}};
   json["heard_ms_ago"] = node.age_ms ? Json(*node.age_ms) : Json(nullptr);

@@ -162,17 +162,6 @@ StatusView assess(const Answers& answers) {
   return view;
 }
 
-std::string_view state_text(role::State state) {
-  switch (state) {
-    case role::STATE_ACTIVE:
-      return "Active";
-    case role::STATE_BACKUP:
-      return "Backup";
-    default:
-      return "Initialize";
-  }
-}
-
 std::string service_text(const control::ServiceKey& key) {
   return fmt::format("{} {}", key.protocol() == control::PROTOCOL_UDP ? "UDP" : "TCP",
                      key.listen());

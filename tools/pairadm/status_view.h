@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/role_text.h"
 #include "common/schema/control.pb.h"
 #include "common/schema/role.pb.h"
 
@@ -67,8 +68,6 @@ StatusView assess(const Answers& answers);
 std::string status_text(const StatusView& view);
 std::string status_json(const StatusView& view);
 
-/// "Active", "Backup", "Initialize": the words of RFC 9568.
-std::string_view state_text(role::State state);
 /// "TCP 10.0.0.100:80".
 std::string service_text(const control::ServiceKey& key);
 bool has_peer(const control::Sync& sync);

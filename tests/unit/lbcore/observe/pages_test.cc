@@ -1,6 +1,8 @@
 // What each path of the status listener answers about a small topology.
 #include "lbcore/observe/pages.h"
 
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -42,10 +44,19 @@ class Pages : public ::testing::Test {
     view.node.set_node("lb1");
     view.node.set_version("1");
     view.node.set_serving(true);
-    view.node.clear_services();
-    control::Service& service = *view.node.add_services();
-    service.set_name("web");
-    for (int i = 0; i < servers; ++i) service.add_servers()->set_name("s" + std::to_string(i));
+    view.pool_evictions = {2};
+    view.most_pool_sessions = 100;
+    view.describe_service = [](const Service& service) {
+      control::Service told;
+      told.set_name(service.spec.name);
+      return told;
+    };
+    view.describe_server = [this](const Server& server) {
+      ++described;
+      control::Server told;
+      told.set_name(server.spec.name);
+      return told;
+    };
   }
 
   LiveServer& live(size_t number) { return *view.topology->pools[0]->servers[number].live; }
@@ -59,6 +70,7 @@ class Pages : public ::testing::Test {
 
   Registry registry;
   View view;
+  size_t described = 0;
   std::string hung;
   bool elects = true;
 };
@@ -106,9 +118,93 @@ TEST_F(Pages, AThousandServersComeInSmallPieces) {
   EXPECT_GT(pieces, text.size() / 16384);
 }
 
+TEST_F(Pages, APieceDescribesAFewServers) {
+  build(1000);
+  for (size_t i = 0; i < 1000; ++i) live(i).latency.get().connect.add(10);
+  std::string text;
+  Page services = get("/api/v1/services.json");
+  EXPECT_EQ(described, 0U) << "nobody is described before somebody reads";
+  for (bool more = true; more;) {
+    const size_t before = described;
+    more = services.body->append_piece(text);
+    EXPECT_LE(described - before, Body::kServersPerPiece);
+  }
+  EXPECT_EQ(described, 1000U);
+  const json all = json::parse(text);
+  const json& web = all.at("services").at(0);
+  EXPECT_EQ(web.at("servers").size(), 1000U);
+  EXPECT_EQ(web.at("servers").at(999).at("name"), "s999");
+  EXPECT_EQ(web.at("latency_us").at("connect").at("count"), 1000);
+
+  size_t pieces = 0;
+  const json sessions = json::parse(text_of(get("/api/v1/sessions.json"), &pieces));
+  EXPECT_EQ(sessions.at("pools").at(0).at("servers").size(), 1000U);
+  EXPECT_GE(pieces, 10U);
+}
+
+TEST_F(Pages, ServicesFollowEachOtherWithTheirOwnFigures) {
+  Spec spec;
+  for (const char* name : {"one", "\"servers\":[]", "none"}) {
+    const auto port = static_cast<uint16_t>(80 + spec.pools.size());
+    spec.pools.push_back({.name = name});
+    spec.services.push_back(
+        {.name = name, .listen = {IpAddress::v4(0x0a000064U), port}, .pool = name});
+  }
+  for (uint32_t i = 1; i < 4; ++i)
+    spec.pools[i == 1 ? 0 : 1].servers.push_back(
+        {.name = "s" + std::to_string(i), .address = {IpAddress::v4(0x0a000100U + i), 80}});
+  view.topology = registry.build(spec);
+  for (const auto& pool : view.topology->pools)
+    for (const Server& server : pool->servers) server.live->latency.get().connect.add(10);
+  const json services = json::parse(text_of(get("/api/v1/services.json"))).at("services");
+  ASSERT_EQ(services.size(), 3U);
+  EXPECT_EQ(services[1].at("name"), "\"servers\":[]");
+  for (const auto& [at, servers] : std::map<size_t, size_t>{{0, 1}, {1, 2}, {2, 0}}) {
+    EXPECT_EQ(services[at].at("servers").size(), servers);
+    EXPECT_EQ(services[at].at("latency_us").at("connect").at("count"), servers);
+  }
+}
+
+TEST_F(Pages, MetricsOfWhatGoesWrong) {
+  LiveService& web = *view.topology->services[0]->live;
+  web.refused[static_cast<size_t>(Refusal::max_rate)] = 5;
+  web.refused[static_cast<size_t>(Refusal::proxy_header)] = 3;
+  web.queued = 2;
+  web.queue_waits = 9;
+  web.retries = 4;
+  web.idle_timeouts = 6;
+  web.half_closed_timeouts = 7;
+  live(0).up = true;
+  live(1).up = true;
+  live(1).ejected = true;
+  live(1).ejections = 8;
+  live(1).failures = 3;
+  test::PrometheusReader reader;
+  const std::string text = text_of(get("/metrics"));
+  EXPECT_EQ(reader.read(text), "") << text;
+  auto& told = reader.samples;
+  EXPECT_EQ(told.at(R"(hapair_service_refused_total{service="web",reason="max_rate"})"), 5);
+  EXPECT_EQ(told.at(R"(hapair_service_refused_total{service="web",reason="proxy_header"})"), 3);
+  EXPECT_EQ(told.at(R"(hapair_service_refused_total{service="web",reason="queue_timeout"})"), 0);
+  const std::string of_web = R"({service="web"})";
+  EXPECT_EQ(told.at("hapair_service_queued" + of_web), 2);
+  EXPECT_EQ(told.at("hapair_service_queue_waits_total" + of_web), 9);
+  EXPECT_EQ(told.at("hapair_service_retries_total" + of_web), 4);
+  EXPECT_EQ(told.at("hapair_service_idle_timeouts_total" + of_web), 6);
+  EXPECT_EQ(told.at("hapair_service_half_closed_timeouts_total" + of_web), 7);
+  const std::string s1 = R"({pool="web",server="s1",address="10.0.0.1:8080"})";
+  EXPECT_EQ(told.at("hapair_server_ejected" + s1), 1);
+  EXPECT_EQ(told.at("hapair_server_ejections_total" + s1), 8);
+  EXPECT_EQ(told.at("hapair_server_failures" + s1), 3);
+  EXPECT_EQ(told.at(R"(hapair_pool_servers_available{pool="web"})"), 1);
+  EXPECT_EQ(told.at(R"(hapair_pool_sessions_evicted_total{pool="web"})"), 2);
+  EXPECT_EQ(told.at("hapair_pool_sessions_most"), 100);
+}
+
 TEST_F(Pages, MetricsBeforeTheFirstConfiguration) {
   view.topology = nullptr;
   view.pool_sessions.clear();
+  view.pool_evictions.clear();
   test::PrometheusReader reader;
   EXPECT_EQ(reader.read(text_of(get("/metrics"))), "");
 }
