@@ -26,6 +26,10 @@ enum class Algorithm : uint8_t {
 };
 
 std::string_view name(Algorithm algorithm);
+/// Needs Query::source_hash.
+constexpr bool looks_at_source(Algorithm algorithm) {
+  return algorithm == Algorithm::sh || algorithm == Algorithm::mh;
+}
 /// The error names the valid ones, and for a scheduler that only the kernel has, what comes
 /// nearest.
 Result<Algorithm> parse_algorithm(std::string_view text);

@@ -7,6 +7,7 @@
 #include "lbcore/relay/admission.h"
 #include "lbcore/relay/connection_aside.h"
 #include "lbcore/relay/socket.h"
+#include "lbcore/relay/system_calls.h"
 #include "lbcore/relay/worker.h"
 
 namespace hapair::lbcore::relay {
@@ -18,6 +19,7 @@ constexpr Duration kDescriptorRetry = 50ms;
 constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
 constexpr uint8_t kTellReads = 64;
+constexpr int kReadsPerTurn = 4;  // of one socket
 
 using State = RelayPipe::State;
 using observe::EndedBy;
@@ -41,7 +43,7 @@ EndedBy why_let_down(const LiveServer* failed, int error) {
 int connect_to(int fd, const Endpoint& endpoint) {
   sockaddr_storage address{};
   const socklen_t size = endpoint.to_sockaddr(address);
-  return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ? 0 : errno;
+  return kernel::connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -52,13 +54,13 @@ Connection::Connection(Worker& worker, UniqueFd client, const Endpoint& address,
       service_(std::move(service)),
       address_(address),
       trace_(worker.loop().now()),
-      client_(worker.loop().raw()),
-      server_(worker.loop().raw()),
+      client_(worker.loop()),
+      server_(worker.loop()),
       up_(worker.kernel_pipes()),
       down_(worker.kernel_pipes()) {
   client_.fd = std::move(client);
-  client_.watcher.set<Connection, &Connection::on_client>(this);
-  server_.watcher.set<Connection, &Connection::on_server>(this);
+  client_.watcher.set<&Connection::on_client>(this);
+  server_.watcher.set<&Connection::on_server>(this);
 }
 
 Connection::~Connection() = default;
@@ -68,11 +70,14 @@ Connection::Aside& Connection::aside() {
   return *aside_;
 }
 
-void Connection::watch(Side& side, int events) {
-  if (side.watched == events) return;
-  side.watched = events;
-  side.watcher.stop();
-  if (events != 0) side.watcher.start(side.fd.get(), events);
+void Connection::close(Side& side) {
+  side.watcher.forget();
+  side.fd.reset();
+}
+
+void Connection::reset(Side& side) {
+  side.watcher.forget();
+  if (side.fd) close_with_reset(std::move(side.fd));
 }
 
 // ---- connecting
@@ -124,19 +129,37 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   if (!tried_.none()) add<uint64_t>(service_->live->retries, 1);
   tried_.add(server->id);
   phase_ = Phase::connecting;
-  trace_.asked(EventLoop::precise_now());
+  if (!std::exchange(collected_, true)) collect();
+  if (up_.state() == State::broken) {
+    trace_.ended(EndedBy::client, during());
+    abort();
+    return 0;
+  }
+  const bool speaks = up_.state() == State::blocked;
+  if (speaks) speak_at_once(server_.fd.get());
+  trace_.asked(SocketLoop::precise_now());
   int error = connect_to(server_.fd.get(), server->address);
-  // Near by, the handshake is done before connect() returns; asking once more is cheaper than a
-  // turn through the event loop.
-  if (error == EINPROGRESS) error = connect_to(server_.fd.get(), server->address);
+  // Near by, the handshake is done before connect() returns; asking at once is cheaper than a turn
+  // through the event loop.
+  if (error == EINPROGRESS) {
+    error = speaks ? up_.offer(server_.fd.get()) : connect_to(server_.fd.get(), server->address);
+  }
   if (error == 0) {
     established();
     return 0;
   }
-  if (error != EALREADY) return error;
-  watch(server_, ev::WRITE);
+  if (error != EALREADY && error != EAGAIN) return error;
+  server_.watcher.start(server_.fd.get(), Watch::kWrite);
   worker_.arm(*this, worker_.loop().now() + service_->pool->spec.connect_timeout);
   return 0;
+}
+
+/// The client has often sent its request by now: it goes out with the end of the handshake.
+void Connection::collect() {
+  const std::span<char> scratch = worker_.scratch();
+  const auto moved = up_.collect(client_.fd.get(), scratch, write_header(scratch));
+  if (moved.error != 0) last_error_ = moved.error;
+  first_bytes_ = static_cast<uint32_t>(moved.bytes);
 }
 
 void Connection::on_connect_result() {
@@ -155,8 +178,7 @@ std::shared_ptr<LiveServer> Connection::server_failed(int error) {
 }
 
 std::shared_ptr<LiveServer> Connection::leave_server() {
-  watch(server_, 0);
-  server_.fd.reset();
+  close(server_);
   worker_.disarm(*this);
   subtract<uint32_t>(server_live_->counters.active, 1);
   worker_.place_is_free();
@@ -175,7 +197,7 @@ void Connection::let_down(std::shared_ptr<LiveServer> failed) {
   add<uint64_t>(service_->live->counters.failed, 1);
   trace_.ended(why_let_down(failed.get(), last_error_), during());
   worker_.report_let_down(*service_, address_.ip, failed.get(), last_error_);
-  close_with_reset(std::move(client_.fd));
+  reset(client_);
   over(std::move(failed));
 }
 
@@ -183,7 +205,7 @@ void Connection::established() {
   phase_ = Phase::relaying;
   last_active_ = worker_.loop().now();
   add<uint64_t>(server_live_->counters.connections, 1);
-  const uint32_t connect_us = trace_.connected(EventLoop::precise_now());
+  const uint32_t connect_us = trace_.connected(SocketLoop::precise_now());
   server_live_->latency.get().connect.add(connect_us);
   server_live_->connect_time.sample(std::chrono::microseconds(connect_us), worker_.loop().now());
   if (!from_session_) {
@@ -191,41 +213,63 @@ void Connection::established() {
                                 worker_.loop().now());
   }
   holds_session_ = worker_.dispatcher().hold(service_->pool->id, address_.ip);
-  // The client has often sent its request by now: pass it on before anything is armed.
-  const std::span<char> scratch = worker_.scratch();
-  const size_t header = write_header(scratch);
   aside_.reset();
-  account(up_, up_.pump(client_.fd.get(), server_.fd.get(), scratch, header));
+  if (up_.state() == State::blocked) account(up_, up_.flush(server_.fd.get()));
+  account(up_, {.bytes = first_bytes_});
   settle();
   if (phase_ == Phase::relaying && !looks_) arm_for_silence();
 }
 
 // ---- relaying
 
-void Connection::on_client(ev::io&, int events) {
+void Connection::on_client(uint32_t events) {
   if (phase_ == Phase::heading) return read_header();
   on_ready(client_, up_, down_, server_, events);
 }
 
-void Connection::on_server(ev::io&, int events) {
+void Connection::on_server(uint32_t events) {
   if (phase_ == Phase::connecting) return on_connect_result();
   on_ready(server_, down_, up_, client_, events);
 }
 
 void Connection::on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other,
-                          int events) {
+                          uint32_t events) {
   last_active_ = worker_.loop().now();
-  if ((events & ev::WRITE) != 0 && to_side.state() == State::blocked) {
+  if ((events & Watch::kWrite) != 0 && to_side.state() == State::blocked) {
     account(to_side, to_side.flush(side.fd.get()));
+    // What the other side has sent meanwhile was reported, and left where it is.
+    if (to_side.state() == State::open) other.watcher.repeat();
   }
-  if ((events & ev::READ) != 0 && from_side.state() == State::open) {
-    account(from_side, from_side.pump(side.fd.get(), other.fd.get(), worker_.scratch()));
+  if ((events & Watch::kRead) != 0 && from_side.state() == State::open) {
+    read(side, from_side, other, (events & Watch::kMore) != 0);
     // The common case: bytes went through, and nothing else has changed.
     if (from_side.state() == State::open && to_side.state() == State::open) {
-      if (side.watched == ev::READ && other.watched == ev::READ) return;
+      if (side.watcher.events() == Watch::kStream && other.watcher.events() == Watch::kStream)
+        return;
     }
   }
   settle();
+  // One that has ended is not read: here its reset is met.
+  if (phase_ == Phase::relaying && from_side.state() == State::finished &&
+      (events & Watch::kError) != 0) {
+    end_by_reset(side, other);
+  }
+}
+
+/// Until nothing is left, or others had better have their turn. `more`: there may be some even
+/// after a read that was short.
+void Connection::read(Side& side, RelayPipe& from_side, Side& other, bool more) {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const auto moved = from_side.pump(side.fd.get(), other.fd.get(), worker_.scratch());
+    account(from_side, moved);
+    if (!prompt_ && &from_side == &up_ && moved.bytes > 0) {
+      prompt_ = true;
+      send_at_once(server_.fd.get());
+    }
+    const bool emptied = moved.bytes == 0 || !(moved.more || more);
+    if (emptied || from_side.state() != State::open) return;
+  }
+  side.watcher.repeat();
 }
 
 void Connection::account(const RelayPipe& pipe, const RelayPipe::Moved& moved) {
@@ -276,29 +320,34 @@ void Connection::settle() {
     const RelayPipe& remaining = client_failed ? up_ : down_;
     if (!moving(remaining)) return end_by_reset(dead, other);
   } else {
-    const bool ends = up_.state() == State::ended || down_.state() == State::ended;
-    if (up_.state() == State::ended) up_.finish(server_.fd.get());
-    if (down_.state() == State::ended) down_.finish(client_.fd.get());
-    if (up_.state() == State::finished && down_.state() == State::finished) {
+    const auto ended = [](const RelayPipe& pipe) {
+      return pipe.state() == State::ended || pipe.state() == State::finished;
+    };
+    if (ended(up_) && ended(down_)) {
+      // Closing tells the last one: nothing is left unread that would make it a reset.
       server_live_->count_success();
       return over();
     }
-    if (ends) looks_ = false;  // less silence is borne now: watch_as_needed arms anew
+    if (up_.state() == State::ended) {
+      up_.finish(server_.fd.get());
+      arm_for_silence();  // less of it is borne now
+    } else if (down_.state() == State::ended) {
+      down_.finish(client_.fd.get());
+      arm_for_silence();
+    }
   }
   watch_as_needed();
 }
 
 void Connection::watch_as_needed() {
-  const auto reading = [](const RelayPipe& pipe) {
-    return pipe.state() == State::open ? static_cast<int>(ev::READ) : 0;
-  };
-  const auto writing = [](const RelayPipe& pipe) {
-    return pipe.state() == State::blocked ? static_cast<int>(ev::WRITE) : 0;
-  };
-  watch(client_, reading(up_) | writing(down_));
-  watch(server_, reading(down_) | writing(up_));
-  const bool unwatched = client_.watched == 0 || server_.watched == 0;
-  if (unwatched && !looks_) arm_for_silence();
+  watch_stream(client_, down_);
+  watch_stream(server_, up_);
+  if (blocked() && !looks_) arm_for_silence();
+}
+
+void Connection::watch_stream(Side& side, const RelayPipe& to_side) {
+  const uint32_t wanted = Watch::kStream | (to_side.state() == State::blocked ? Watch::kWrite : 0U);
+  if (side.watcher.events() != wanted) side.watcher.start(side.fd.get(), wanted);
 }
 
 // ---- the end
@@ -321,7 +370,7 @@ void Connection::on_due() {
       if (unacknowledged_bytes(other.fd.get()) > 0 && worker_.loop().now() < give_up_) {
         return worker_.arm(*this, worker_.loop().now() + kLingerStep);
       }
-      close_with_reset(std::move(other.fd));
+      reset(other);
       return over();
     }
     case Phase::over:
@@ -354,16 +403,15 @@ observe::During Connection::during() const {
 void Connection::end_by_reset(Side& dead, Side& other) {
   trace_.ended(&dead == &client_ ? EndedBy::client : EndedBy::server, during());
   if (&dead == &server_ && trace_.bytes_out() == 0) server_live_->count_failure(last_error_);
-  watch(dead, 0);
-  watch(other, 0);
-  close_with_reset(std::move(dead.fd));
+  reset(dead);
+  other.watcher.forget();  // by edges: it says nothing more unasked
   if (unacknowledged_bytes(other.fd.get()) > 0) {
     // A reset now would take back bytes that the failed side had sent in time.
     phase_ = Phase::lingering;
     give_up_ = worker_.loop().now() + kLingerMost;
     return worker_.arm(*this, worker_.loop().now() + kLingerStep);
   }
-  close_with_reset(std::move(other.fd));
+  reset(other);
   over();
 }
 
@@ -376,10 +424,8 @@ void Connection::refuse(Refusal reason, EndedBy by, std::string_view what) {
 void Connection::abort() {
   if (phase_ == Phase::over) return;
   trace_.ended(EndedBy::stop, during());
-  watch(client_, 0);
-  watch(server_, 0);
-  if (client_.fd) close_with_reset(std::move(client_.fd));
-  if (server_.fd) close_with_reset(std::move(server_.fd));
+  reset(client_);
+  reset(server_);
   over();
 }
 
@@ -399,10 +445,8 @@ void Connection::leave_traces(std::shared_ptr<LiveServer> failed) {
 void Connection::over(std::shared_ptr<LiveServer> failed) {
   phase_ = Phase::over;
   leave_traces(std::move(failed));
-  watch(client_, 0);
-  watch(server_, 0);
-  client_.fd.reset();
-  server_.fd.reset();
+  close(client_);
+  close(server_);
   worker_.disarm(*this);
   leave_queue();
   if (holds_session_) {

@@ -4,8 +4,8 @@
 //   queued      all servers that could be asked are full (connection_queue.cc)
 //   waiting     no descriptor for the server side: tried again shortly, within connect_timeout
 //   connecting  one server was asked; on failure or timeout the next one, within Tried::kMost
-//   relaying    two RelayPipes; each socket has one READ watcher for life, WRITE only while a pipe
-//               is blocked, and no READ while the other side cannot write; silence ends it
+//   relaying    two RelayPipes; each socket is watched by edges for life, for writing only while a
+//               pipe is blocked; silence ends it
 //   lingering   one side failed; the other still has bytes on their way and is reset after them
 //   over        descriptors closed, in the worker's list of things to delete
 //
@@ -20,8 +20,6 @@
 #include <span>
 #include <string_view>
 
-#include <ev++.h>
-
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
@@ -30,6 +28,7 @@
 #include "lbcore/relay/connection_info.h"
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/relay_pipe.h"
+#include "lbcore/relay/socket_loop.h"
 #include "lbcore/relay/timer_wheel.h"
 
 namespace hapair::lbcore::relay {
@@ -57,19 +56,20 @@ class Connection final : public WheelNode {
   Connection* previous = nullptr;
 
  private:
+  using Watch = SocketLoop::Watch;
   enum class Phase : uint8_t { heading, queued, waiting, connecting, relaying, lingering, over };
   struct Side {
-    explicit Side(ev::loop_ref loop) : watcher(loop) {}
+    explicit Side(SocketLoop& loop) : watcher(loop) {}
     UniqueFd fd;
-    int watched = 0;  // ev::READ, ev::WRITE
-    ev::io watcher;
+    SocketLoop::Watch watcher;
   };
   struct Aside;  // connection_aside.h
   Aside& aside();
 
-  void on_client(ev::io& watcher, int events);
-  void on_server(ev::io& watcher, int events);
-  static void watch(Side& side, int events);
+  void on_client(uint32_t events);
+  void on_server(uint32_t events);
+  static void close(Side& side);
+  static void reset(Side& side);
 
   // heading, and before a server is looked for
   [[nodiscard]] bool must_send_header() const;
@@ -92,6 +92,7 @@ class Connection final : public WheelNode {
   /// 0: under way or established; kTakenMeanwhile: not asked, it has `limit` connections already
   /// (0: no limit); else the errno of the failure.
   int ask(const std::shared_ptr<LiveServer>& server, uint32_t limit);
+  void collect();
   void on_connect_result();
   std::shared_ptr<LiveServer> server_failed(int error);
   std::shared_ptr<LiveServer> leave_server();
@@ -102,15 +103,18 @@ class Connection final : public WheelNode {
   size_t write_header(std::span<char> out);
 
   // relaying
-  void on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other, int events);
+  void on_ready(Side& side, RelayPipe& from_side, RelayPipe& to_side, Side& other, uint32_t events);
+  void read(Side& side, RelayPipe& from_side, Side& other, bool more);
   void account(const RelayPipe& pipe, const RelayPipe::Moved& moved);
   void tell_reads();
   void settle();
   void watch_as_needed();
+  static void watch_stream(Side& side, const RelayPipe& to_side);
   void look_while_relaying();
   /// The time from which silence counts as an end.
   [[nodiscard]] TimePoint silent_until() const;
   [[nodiscard]] bool half_closed() const;
+  [[nodiscard]] bool blocked() const;
   void arm_for_silence();
 
   // the end
@@ -128,14 +132,18 @@ class Connection final : public WheelNode {
   TimePoint give_up_{};      // of waiting, of lingering
   TimePoint last_active_{};  // while relaying
   int last_error_ = 0;
+  uint32_t first_bytes_ = 0;  // that were collected
   observe::Trace trace_;
   Tried tried_;
   Phase phase_ = Phase::connecting;
   bool from_session_ = false;
   bool source_counted_ = false;
-  bool looks_ = false;  // armed to look at a side that is not watched
+  bool looks_ = false;  // armed to look whether a side is dead that cannot be read
   bool holds_session_ = false;
-  uint8_t reads_up_ = 0;  // not yet among the counters
+  bool collected_ = false;
+  bool prompt_ = false;       // the server's socket sends at once
+  bool keeps_alive_ = false;  // and asks whether its peer is still there
+  uint8_t reads_up_ = 0;      // not yet among the counters
   uint8_t reads_down_ = 0;
   Side client_;
   Side server_;

@@ -25,7 +25,7 @@ void Connection::expect_header() {
   phase_ = Phase::heading;
   worker_.arm(*this, worker_.loop().now() + service_->spec.relay.proxy_header_timeout);
   read_header();
-  if (phase_ == Phase::heading) watch(client_, ev::READ);
+  if (phase_ == Phase::heading) client_.watcher.start(client_.fd.get(), Watch::kRead);
 }
 
 void Connection::read_header() {
@@ -57,7 +57,7 @@ void Connection::read_header() {
     aside().header.assign(room.data(), until);
     return;
   }
-  watch(client_, 0);
+  client_.watcher.stop();
   worker_.disarm(*this);
   aside_.reset();
   if (header.has_addresses) {

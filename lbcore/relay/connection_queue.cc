@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/connection_aside.h"
+#include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker.h"
 
 namespace hapair::lbcore::relay {
@@ -22,13 +21,11 @@ constexpr Duration kLookInterval = 1s;
 
 /// It reset, or ended without having said anything. One that has sent a request and its end still
 /// waits for the answer.
-bool has_left(int fd) {
+bool has_left(int fd, bool has_spoken) {
   char byte = 0;
   const ssize_t got = ::recv(fd, &byte, 1, MSG_PEEK);
-  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return true;
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
+  return (got == 0 && !has_spoken) || (got < 0 && errno != EAGAIN && errno != EINTR) ||
+         has_failed(fd);
 }
 
 }  // namespace
@@ -60,7 +57,7 @@ void Connection::arm_for_waiting() {
 }
 
 void Connection::look_while_queued() {
-  if (has_left(client_.fd.get())) {
+  if (has_left(client_.fd.get(), first_bytes_ > 0)) {
     trace_.ended(observe::EndedBy::client, during());
     return abort();
   }
@@ -71,7 +68,7 @@ void Connection::look_while_queued() {
 }
 
 bool Connection::take_turn() {
-  if (has_left(client_.fd.get())) {
+  if (has_left(client_.fd.get(), first_bytes_ > 0)) {
     trace_.ended(observe::EndedBy::client, during());
     abort();
     return true;

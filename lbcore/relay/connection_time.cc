@@ -5,12 +5,10 @@
 // Deadlines beyond a turn of the wheel are rounded up (TimerWheel::coarse), so that thousands of
 // idle connections wake the loop eight times per turn and not a hundred times per second.
 #include <algorithm>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <utility>
 
 #include "lbcore/relay/connection.h"
+#include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker.h"
 
 namespace hapair::lbcore::relay {
@@ -18,12 +16,7 @@ namespace hapair::lbcore::relay {
 namespace {
 
 constexpr Duration kLookInterval = 2s;
-
-bool is_dead(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
-}
+constexpr Duration kSettled = 15s;  // more than a turn of the wheel
 
 }  // namespace
 
@@ -38,18 +31,24 @@ bool Connection::half_closed() const {
   return up_.state() == RelayPipe::State::finished || down_.state() == RelayPipe::State::finished;
 }
 
+bool Connection::blocked() const {
+  return up_.state() == RelayPipe::State::blocked || down_.state() == RelayPipe::State::blocked;
+}
+
 void Connection::arm_for_silence() {
   const TimePoint now = worker_.loop().now();
-  TimePoint at = TimerWheel::coarse(now, silent_until());
-  // libev does not tell of the death of a socket that it does not watch.
-  looks_ = client_.watched == 0 || server_.watched == 0;
+  TimePoint at = silent_until();
+  if (!keeps_alive_) at = std::min(at, now + kSettled);
+  at = TimerWheel::coarse(now, at);
+  // Behind bytes that cannot be passed on, the death of their source is not met by reading.
+  looks_ = blocked();
   if (looks_) at = std::min(at, now + kLookInterval);
   worker_.arm(*this, at);
 }
 
 void Connection::look_while_relaying() {
-  if (client_.watched == 0 && is_dead(client_.fd.get())) return end_by_reset(client_, server_);
-  if (server_.watched == 0 && is_dead(server_.fd.get())) return end_by_reset(server_, client_);
+  if (blocked() && has_failed(client_.fd.get())) return end_by_reset(client_, server_);
+  if (blocked() && has_failed(server_.fd.get())) return end_by_reset(server_, client_);
   if (worker_.loop().now() >= silent_until()) {
     auto& counter =
         half_closed() ? service_->live->half_closed_timeouts : service_->live->idle_timeouts;
@@ -60,6 +59,8 @@ void Connection::look_while_relaying() {
                  during());
     return abort();
   }
+  // A system call that connections of a few seconds do not need.
+  if (!std::exchange(keeps_alive_, true)) keep_alive(server_.fd.get());
   arm_for_silence();
 }
 

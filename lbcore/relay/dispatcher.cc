@@ -45,7 +45,9 @@ Dispatcher::Choice Dispatcher::choose(PoolId pool_id, const IpAddress& client, c
     }
   }
 
-  const auto pick = pools_[pool_id]->pick(source_hash(pool->spec.sticky, client), tried, now);
+  const uint64_t hash =
+      balance::looks_at_source(pool->spec.scheduler) ? source_hash(pool->spec.sticky, client) : 0;
+  const auto pick = pools_[pool_id]->pick(hash, tried, now);
   return {.server = pick.server == nullptr ? nullptr : pick.server->live,
           .why = pick.why,
           .limit = pick.limit};

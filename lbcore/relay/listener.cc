@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "lbcore/relay/socket.h"
+#include "lbcore/relay/system_calls.h"
 #include "lbcore/relay/worker.h"
 
 namespace hapair::lbcore::relay {
@@ -15,14 +16,11 @@ constexpr int kDrainMost = 65535;  // no queue is longer
 }  // namespace
 
 Listener::Listener(Worker& worker, UniqueFd fd, std::shared_ptr<const Service> service)
-    : worker_(worker),
-      service_(std::move(service)),
-      fd_(std::move(fd)),
-      watcher_(worker.loop().raw()) {
-  watcher_.set<Listener, &Listener::on_acceptable>(this);
+    : worker_(worker), service_(std::move(service)), fd_(std::move(fd)), watcher_(worker.loop()) {
+  watcher_.set<&Listener::on_acceptable>(this);
 }
 
-void Listener::on_acceptable(ev::io&, int) {
+void Listener::on_acceptable(uint32_t) {
   for (int i = 0; i < kBatch && accept_one(); ++i) {
   }
 }
@@ -36,8 +34,8 @@ bool Listener::accept_one() {
   if (!worker_.may_accept()) return false;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size,
-                        SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd fd(kernel::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd) {
     const int error = errno;
     worker_.accepted_nothing();

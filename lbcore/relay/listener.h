@@ -4,10 +4,9 @@
 
 #include <memory>
 
-#include <ev++.h>
-
 #include "common/unique_fd.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/relay/socket_loop.h"
 
 namespace hapair::lbcore::relay {
 
@@ -21,21 +20,21 @@ class Listener {
   void set_service(std::shared_ptr<const Service> service) { service_ = std::move(service); }
 
   void pause() { watcher_.stop(); }
-  void resume() { watcher_.start(fd_.get(), ev::READ); }
+  void resume() { watcher_.start(fd_.get(), SocketLoop::Watch::kRead); }
 
   /// Accepts what waits in the queue: the kernel would reset it when the socket closes. Call before
   /// the destructor.
   void drain();
 
  private:
-  void on_acceptable(ev::io& watcher, int events);
+  void on_acceptable(uint32_t events);
   /// False when the queue is empty or nothing can be accepted now.
   bool accept_one();
 
   Worker& worker_;
   std::shared_ptr<const Service> service_;
   UniqueFd fd_;
-  ev::io watcher_;
+  SocketLoop::Watch watcher_;
 };
 
 }  // namespace hapair::lbcore::relay

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "lbcore/relay/system_calls.h"
+
 namespace hapair::lbcore::relay {
 
 namespace {
@@ -16,30 +18,47 @@ constexpr size_t kShortRead = size_t{16} << 10;  // then it no longer is
 
 }  // namespace
 
-RelayPipe::Moved RelayPipe::pump(int source, int sink, std::span<char> scratch, size_t prefix) {
+RelayPipe::Moved RelayPipe::collect(int source, std::span<char> scratch, size_t prefix) {
+  Moved moved;
+  const std::span<char> room = scratch.subspan(prefix);
+  const ssize_t got = kernel::recv(source, room.data(), room.size(), 0);
+  if (got > 0) moved.bytes = static_cast<size_t>(got);
+  if (got < 0 && errno != EINTR) source_gave(got, moved);
+  if (state_ != State::broken && prefix + moved.bytes > 0) {
+    hold_back(scratch.first(prefix + moved.bytes));
+  }
+  return moved;
+}
+
+int RelayPipe::offer(int sink) {
+  const ssize_t sent = kernel::send(sink, held_.get(), held_end_, MSG_NOSIGNAL);
+  if (sent < 0) return errno == EINTR ? EAGAIN : errno;
+  release(static_cast<size_t>(sent));
+  return 0;
+}
+
+RelayPipe::Moved RelayPipe::pump(int source, int sink, std::span<char> scratch) {
   if (!splice_ && full_reads_ >= kFullReads) {
     splice_ = kernel_pipes_.take();
     full_reads_ = 0;
   }
-  return splice_ ? splice(source, sink) : copy(source, sink, scratch, prefix);
+  return splice_ ? splice(source, sink) : copy(source, sink, scratch);
 }
 
-RelayPipe::Moved RelayPipe::copy(int source, int sink, std::span<char> scratch, size_t prefix) {
+RelayPipe::Moved RelayPipe::copy(int source, int sink, std::span<char> scratch) {
   Moved moved;
-  const std::span<char> room = scratch.subspan(prefix);
   ssize_t got = 0;
   do {
-    got = ::recv(source, room.data(), room.size(), 0);
+    got = kernel::recv(source, scratch.data(), scratch.size(), 0);
   } while (got < 0 && errno == EINTR);
-  // With a prefix there is something to write; an end behind it is read again by the next call.
-  const bool only_prefix = prefix > 0 && (got == 0 || (got < 0 && errno == EAGAIN));
-  if (got <= 0 && !only_prefix) {
+  if (got <= 0) {
     source_gave(got, moved);
     return moved;
   }
-  moved.bytes = got > 0 ? static_cast<size_t>(got) : 0;
-  full_reads_ = moved.bytes == room.size() ? full_reads_ + 1 : 0;
-  const std::span<const char> bytes = scratch.first(prefix + moved.bytes);
+  moved.bytes = static_cast<size_t>(got);
+  moved.more = moved.bytes == scratch.size();
+  full_reads_ = moved.more ? full_reads_ + 1 : 0;
+  const std::span<const char> bytes = scratch.first(moved.bytes);
   const size_t written = write(sink, bytes, moved);
   if (written < bytes.size() && state_ != State::broken) hold_back(bytes.subspan(written));
   return moved;
@@ -58,6 +77,7 @@ RelayPipe::Moved RelayPipe::splice(int source, int sink) {
     return moved;
   }
   moved.bytes = static_cast<size_t>(got);
+  moved.more = true;  // a pipe may be full with few bytes in it
   splice_->bytes = moved.bytes;
   drain_splice(sink, moved);
   if (state_ == State::open && moved.bytes < kShortRead) stop_splicing();
@@ -111,21 +131,27 @@ RelayPipe::Moved RelayPipe::flush(int sink) {
   }
   const std::span<const char> rest(held_.get() + held_begin_, held_end_ - held_begin_);
   const size_t written = write(sink, rest, moved);
-  if (written == rest.size()) {
-    state_ = State::open;
-    held_.reset();
-  } else if (state_ == State::broken) {
+  if (state_ == State::broken) {
     held_.reset();
   } else {
-    held_begin_ += static_cast<uint32_t>(written);
+    release(written);
   }
   return moved;
+}
+
+/// Of what is held, so much has been written.
+void RelayPipe::release(size_t written) {
+  held_begin_ += static_cast<uint32_t>(written);
+  if (held_begin_ < held_end_) return;
+  state_ = State::open;
+  held_.reset();
 }
 
 size_t RelayPipe::write(int sink, std::span<const char> bytes, Moved& moved) {
   size_t written = 0;
   while (written < bytes.size()) {
-    const ssize_t sent = ::send(sink, bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL);
+    const ssize_t sent =
+        kernel::send(sink, bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL);
     if (sent >= 0) {
       written += static_cast<size_t>(sent);
       // A short count means that the socket is full: asking again would only say EAGAIN.

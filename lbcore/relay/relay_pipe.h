@@ -31,8 +31,9 @@ class RelayPipe {
   };
 
   struct Moved {
-    size_t bytes = 0;  // read from the source
-    int error = 0;     // errno of what broke the pipe, else 0
+    size_t bytes = 0;   // read from the source
+    int error = 0;      // errno of what broke the pipe, else 0
+    bool more = false;  // the source may have more at once
   };
 
   explicit RelayPipe(KernelPipes& kernel_pipes) : kernel_pipes_(kernel_pipes) {}
@@ -46,16 +47,21 @@ class RelayPipe {
   [[nodiscard]] bool source_failed() const { return state_ == State::broken && !sink_failed_; }
   [[nodiscard]] bool sink_failed() const { return state_ == State::broken && sink_failed_; }
 
-  /// One read of the source, and what can be written of it. Call when open. The first `prefix`
-  /// bytes of `scratch` are written before what is read.
-  Moved pump(int source, int sink, std::span<char> scratch, size_t prefix = 0);
+  /// Before there is a sink: what the source has said by now is held back, after the first `prefix`
+  /// bytes of `scratch`. An end is left to be read later.
+  Moved collect(int source, std::span<char> scratch, size_t prefix);
+  /// Writes what was collected to a sink that may still be connecting, or may fail. 0: it is
+  /// connected; EAGAIN: not yet; else why it failed. Unless 0, all stays for another sink.
+  int offer(int sink);
+  /// One read of the source, and what can be written of it. Call when open.
+  Moved pump(int source, int sink, std::span<char> scratch);
   /// Writes what is held back. Call when blocked.
   Moved flush(int sink);
   /// Forwards the end of the source as a half-close of the sink. Call when ended.
   void finish(int sink);
 
  private:
-  Moved copy(int source, int sink, std::span<char> scratch, size_t prefix);
+  Moved copy(int source, int sink, std::span<char> scratch);
   Moved splice(int source, int sink);
   void drain_splice(int sink, Moved& moved);
   void stop_splicing();
@@ -65,6 +71,7 @@ class RelayPipe {
   /// Bytes written; breaks the pipe on an error other than "would block".
   size_t write(int sink, std::span<const char> bytes, Moved& moved);
   void hold_back(std::span<const char> bytes);
+  void release(size_t written);
 
   KernelPipes& kernel_pipes_;
   std::unique_ptr<KernelPipe> splice_;

@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -23,13 +24,11 @@ bool set_option(int fd, int level, int option, int value) {
   return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-bool set_stream_options(int fd) {
-  return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-}
-
 /// Accepted sockets inherit these: for clients they cost nothing.
-bool set_keepalive_times(int fd) {
-  return set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds) &&
+bool set_stream_options(int fd) {
+  return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds) &&
          set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepIntervalSeconds) &&
          set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepProbes);
 }
@@ -90,8 +89,8 @@ Result<std::vector<UniqueFd>> open_listeners(const Endpoint& endpoint, size_t co
     UniqueFd fd = stream_socket(endpoint.ip.family());
     if (!fd || !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) ||
         !set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1) || !set_freebind(fd.get(), endpoint) ||
-        !set_stream_options(fd.get()) || !set_keepalive_times(fd.get()) ||
-        !bind_to(fd.get(), endpoint) || ::listen(fd.get(), kBacklog) != 0) {
+        !set_stream_options(fd.get()) || !bind_to(fd.get(), endpoint) ||
+        ::listen(fd.get(), kBacklog) != 0) {
       return fail_system(attempt);
     }
     sockets.push_back(std::move(fd));
@@ -132,10 +131,21 @@ tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server) {
 }
 
 UniqueFd open_server_socket(int family) {
-  UniqueFd fd = stream_socket(family);
-  // These options exist on every TCP socket: a failure could only be our bug, and costs nothing.
-  if (fd) set_stream_options(fd.get());
-  return fd;
+  return stream_socket(family);
+}
+
+// These options exist on every TCP socket: a failure could only be our bug, and costs nothing.
+
+void speak_at_once(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+}
+
+void send_at_once(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void keep_alive(int fd) {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 bool exhausted(int error) {
@@ -145,6 +155,11 @@ bool exhausted(int error) {
 void close_with_reset(UniqueFd fd) {
   const linger reset{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+bool has_failed(int fd) {
+  pollfd ask{.fd = fd, .events = 0, .revents = 0};
+  return ::poll(&ask, 1, 0) == 1 && (ask.revents & POLLERR) != 0;
 }
 
 int unacknowledged_bytes(int fd) {

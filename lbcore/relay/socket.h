@@ -24,6 +24,14 @@ tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server);
 
 /// A socket for a connection to a server; errno says why when it is not valid.
 UniqueFd open_server_socket(int family);
+/// Before connect(): bytes follow at once, and carry the handshake's last acknowledgement. One
+/// packet less; call only when there are some, or it is late.
+void speak_at_once(int fd);
+/// For its second piece of data on: the first one waits for nothing anyhow. What waits by then for
+/// an acknowledgement goes out.
+void send_at_once(int fd);
+/// Finds out when the peer has vanished without a word (after the kernel's own times).
+void keep_alive(int fd);
 
 /// Whether this error of socket() or accept() means that this machine is out of something that
 /// comes back when connections end.
@@ -34,5 +42,8 @@ void close_with_reset(UniqueFd fd);
 
 /// Bytes that the kernel holds for `fd` and its peer has not acknowledged.
 int unacknowledged_bytes(int fd);
+
+/// Its connection was reset or has timed out, whatever is still to be read of it.
+bool has_failed(int fd);
 
 }  // namespace hapair::lbcore::relay

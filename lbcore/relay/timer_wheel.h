@@ -1,5 +1,5 @@
 // Coarse deadlines for thousands of connections: arming and disarming cost a few instructions and
-// no system call. Pure: time is an argument. A worker has one wheel and a single libev timer that
+// no system call. Pure: time is an argument. A worker has one wheel and a single timerfd that
 // is set to `next_due`.
 //
 // Slots are 10 ms wide and hold intrusive lists. A deadline beyond one turn of the wheel stays in

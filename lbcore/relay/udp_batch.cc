@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "lbcore/relay/system_calls.h"
+
 namespace hapair::lbcore::relay {
 
 namespace {
@@ -70,7 +72,7 @@ int RequestBatch::send(int fd, size_t first, size_t count) {
   constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
   if (count > 1) return ::sendmmsg(fd, &sending_[first], static_cast<unsigned>(count), flags);
   const iovec& data = outgoing_[first];
-  return ::send(fd, data.iov_base, data.iov_len, flags) < 0 ? -1 : 1;
+  return kernel::send(fd, data.iov_base, data.iov_len, flags) < 0 ? -1 : 1;
 }
 
 ReplyBatch::ReplyBatch() : arena_(std::make_unique_for_overwrite<char[]>(kArena)) {

@@ -8,6 +8,7 @@
 
 #include "lbcore/observe/access_record.h"
 #include "lbcore/relay/socket.h"
+#include "lbcore/relay/system_calls.h"
 #include "lbcore/relay/udp_listener.h"
 #include "lbcore/relay/udp_relay.h"
 #include "lbcore/relay/worker.h"
@@ -42,9 +43,9 @@ bool concerns_datagram(int error) {
 UdpFlow::UdpFlow(UdpListener& listener, const FlowKey& key)
     : FlowNode(key),
       listener_(listener),
-      watcher_(listener.worker().loop().raw()),
+      watcher_(listener.worker().loop()),
       trace_(listener.worker().loop().now()) {
-  watcher_.set<UdpFlow, &UdpFlow::on_readable>(this);
+  watcher_.set<&UdpFlow::on_readable>(this);
 }
 
 UdpFlow::~UdpFlow() {
@@ -146,7 +147,7 @@ int UdpFlow::use(std::shared_ptr<LiveServer> server, uint32_t limit) {
   heard_ = false;
   if (asked_ < UINT8_MAX) ++asked_;
   trace_.asked(listener_.worker().loop().now());
-  watcher_.start(fd_.get(), ev::READ);
+  watcher_.start(fd_.get(), SocketLoop::Watch::kRead);
   return 0;
 }
 
@@ -170,7 +171,7 @@ void UdpFlow::server_failed(int error) {
 
 void UdpFlow::close() {
   if (!has_server()) return;
-  watcher_.stop();
+  watcher_.forget();
   fd_.reset();
   server_->counters.active.fetch_sub(1, std::memory_order_relaxed);
   if (std::exchange(keeps_session_, false)) {
@@ -182,14 +183,14 @@ void UdpFlow::close() {
 
 // ---- From the server
 
-void UdpFlow::on_readable(ev::io&, int) {
+void UdpFlow::on_readable(uint32_t) {
   ReplyBatch& replies = listener_.relay().replies();
   uint64_t bytes = 0;
   uint8_t read = 0;
   bool emptied = false;
   while (read < burst_) {
     const std::span<char> room = replies.room();
-    const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
+    const ssize_t got = kernel::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (got < 0) {
       emptied = concerns_datagram(errno);
       if (!emptied) server_failed(errno);

@@ -15,8 +15,6 @@
 #include <cstdint>
 #include <memory>
 
-#include <ev++.h>
-
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "lbcore/limit/source_table.h"
@@ -24,6 +22,7 @@
 #include "lbcore/observe/trace.h"
 #include "lbcore/relay/connection_info.h"
 #include "lbcore/relay/dispatcher.h"
+#include "lbcore/relay/socket_loop.h"
 #include "lbcore/relay/udp_batch.h"
 #include "lbcore/relay/udp_flow_table.h"
 
@@ -63,7 +62,7 @@ class UdpFlow final : public FlowNode {
   UdpFlow* previous = nullptr;
 
  private:
-  void on_readable(ev::io& watcher, int events);
+  void on_readable(uint32_t events);
   /// Whether the server that it has may go on serving.
   bool keeps_server();
   bool find_server();
@@ -78,7 +77,7 @@ class UdpFlow final : public FlowNode {
   UdpListener& listener_;
   std::shared_ptr<LiveServer> server_;  // the last one that was found
   UniqueFd fd_;                         // invalid: the next datagram finds a server
-  ev::io watcher_;
+  SocketLoop::Watch watcher_;
   Tried tried_;
   observe::Trace trace_;
   std::shared_ptr<limit::SourceTable> sources_;  // null: it does not count there

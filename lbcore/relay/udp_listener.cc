@@ -25,9 +25,9 @@ UdpListener::UdpListener(UdpRelay& relay, UniqueFd fd, std::shared_ptr<const Ser
     : relay_(relay),
       service_(std::move(service)),
       fd_(std::move(fd)),
-      watcher_(relay.worker().loop().raw()),
+      watcher_(relay.worker().loop()),
       table_(relay.secret(), service_->idle_timeout) {
-  watcher_.set<UdpListener, &UdpListener::on_readable>(this);
+  watcher_.set<&UdpListener::on_readable>(this);
 }
 
 UdpListener::~UdpListener() {
@@ -110,7 +110,7 @@ void UdpListener::set_timer() {
 
 // ---- Datagrams
 
-void UdpListener::on_readable(ev::io&, int) {
+void UdpListener::on_readable(uint32_t) {
   take_batch();
 }
 

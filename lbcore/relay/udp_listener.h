@@ -11,11 +11,10 @@
 #include <cstdint>
 #include <memory>
 
-#include <ev++.h>
-
 #include "common/address.h"
 #include "common/unique_fd.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/relay/socket_loop.h"
 #include "lbcore/relay/timer_wheel.h"
 #include "lbcore/relay/udp_flow.h"
 #include "lbcore/relay/udp_flow_table.h"
@@ -30,7 +29,7 @@ class UdpListener final : public WheelNode {
   UdpListener(UdpRelay& relay, UniqueFd fd, std::shared_ptr<const Service> service);
   ~UdpListener() override;  // ends its flows
 
-  void start() { watcher_.start(fd_.get(), ev::READ); }
+  void start() { watcher_.start(fd_.get(), SocketLoop::Watch::kRead); }
   /// A reload may have changed anything about it; flows whose server is still there stay.
   void set_service(std::shared_ptr<const Service> service);
   /// Forwards what waits in the socket; over() as soon as every flow has its answer, or after a
@@ -60,7 +59,7 @@ class UdpListener final : public WheelNode {
   void answered(UdpFlow& flow);
 
  private:
-  void on_readable(ev::io& watcher, int events);
+  void on_readable(uint32_t events);
   /// One batch; false when nothing waits.
   bool take_batch();
   void forward(size_t first, size_t count);
@@ -80,7 +79,7 @@ class UdpListener final : public WheelNode {
   UdpRelay& relay_;
   std::shared_ptr<const Service> service_;
   UniqueFd fd_;
-  ev::io watcher_;
+  SocketLoop::Watch watcher_;
   FlowTable table_;
   uint32_t generation_ = 1;
   TimePoint give_up_{};  // while closing

@@ -8,9 +8,7 @@
 namespace hapair::lbcore::relay {
 
 UdpRelay::UdpRelay(Worker& worker, Logger& log, ConnectionBudget& budget)
-    : worker_(worker), log_(log), budget_(budget), end_of_turn_(worker.loop().raw()) {
-  end_of_turn_.set<UdpRelay, &UdpRelay::end_turn>(this);
-}
+    : worker_(worker), log_(log), budget_(budget) {}
 
 UdpRelay::~UdpRelay() {
   end_all();
@@ -23,7 +21,6 @@ void UdpRelay::take(const Topology& topology, std::map<ListenKey, UniqueFd>& ope
     if (key.first != Protocol::udp) continue;
     if (const auto is_new = opened.find(key); is_new != opened.end()) {
       if (!buffers_) buffers_.emplace();
-      if (!end_of_turn_.is_active()) end_of_turn_.start();
       auto listener = std::make_unique<UdpListener>(*this, std::move(is_new->second), service);
       listener->start();
       opened.erase(is_new);
@@ -95,13 +92,11 @@ void UdpRelay::retire(std::unique_ptr<UdpFlow> flow) {
   budget_.give_back_flow();
 }
 
-void UdpRelay::end_turn(ev::prepare&, int) {
-  ++turn_;
+void UdpRelay::settle() {
   buffers_->replies.flush();
   retired_.clear();
   if (closing_.empty()) return;
   std::erase_if(closing_, [](const auto& listener) { return listener->over(); });
-  if (listeners_.empty() && closing_.empty()) end_of_turn_.stop();
 }
 
 }  // namespace hapair::lbcore::relay

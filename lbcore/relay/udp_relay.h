@@ -12,8 +12,6 @@
 #include <optional>
 #include <vector>
 
-#include <ev++.h>
-
 #include "common/log.h"
 #include "common/rate_limit.h"
 #include "common/unique_fd.h"
@@ -62,6 +60,11 @@ class UdpRelay {
   /// Ends a flow other than `spared`; false when there is none.
   bool make_room(const UdpFlow* spared = nullptr);
   void opened(UdpFlow& flow);
+  /// Of the event loop: collected answers leave, and what is over is deleted.
+  void end_turn() {
+    ++turn_;
+    if (buffers_) settle();
+  }
   /// Deletes it once nothing is on the stack any more.
   void retire(std::unique_ptr<UdpFlow> flow);
 
@@ -71,7 +74,7 @@ class UdpRelay {
     ReplyBatch replies;
   };
 
-  void end_turn(ev::prepare& watcher, int events);
+  void settle();
 
   Worker& worker_;
   Logger& log_;
@@ -85,7 +88,6 @@ class UdpRelay {
   std::vector<std::unique_ptr<UdpFlow>> retired_;
   RateLimit crowded_lines_{1, 5s};
   uint32_t turn_ = 0;
-  ev::prepare end_of_turn_;
 };
 
 }  // namespace hapair::lbcore::relay

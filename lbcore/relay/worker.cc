@@ -16,7 +16,6 @@ namespace {
 
 constexpr Duration kAcceptPause = 100ms;
 constexpr Duration kQueueLook = 20ms;
-constexpr double kLeastTimerSeconds = 0.001;
 
 std::string suppressed(RateLimit& limit) {
   const uint64_t count = limit.take_suppressed();
@@ -24,7 +23,7 @@ std::string suppressed(RateLimit& limit) {
 }
 
 /// Signals belong to the main thread.
-std::thread start_thread(size_t number, EventLoop& loop) {
+std::thread start_thread(size_t number, SocketLoop& loop) {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
@@ -45,14 +44,14 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       access_log_(access_log),
       access_ring_(access_log != nullptr ? &access_log->ring(number) : nullptr),
       wheel_(loop_.now()),
-      timer_(loop_.raw()),
       dispatcher_(sessions, number),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       kernel_pipes_(budget.kernel_pipes()),
       udp_(*this, log, budget),
       accept_pause_(*this),
       queue_look_(*this) {
-  timer_.set<Worker, &Worker::on_timer>(this);
+  loop_.set_timer([this] { on_timer(); });
+  loop_.set_turn_end([this] { end_turn(); });
   thread_ = start_thread(number, loop_);
 }
 
@@ -140,15 +139,12 @@ void Worker::arm(WheelNode& node, TimePoint at) {
 }
 
 void Worker::set_timer() {
-  timer_.stop();
   const auto due = wheel_.next_due();
   timer_at_ = due.value_or(TimePoint::max());
-  if (!due) return;
-  const double seconds = std::chrono::duration<double>(*due - loop_.now()).count();
-  timer_.start(std::max(seconds, kLeastTimerSeconds));
+  if (due) loop_.wake_at(*due);
 }
 
-void Worker::on_timer(ev::timer&, int) {
+void Worker::on_timer() {
   wheel_.advance(loop_.now());
   set_timer();
 }
@@ -207,13 +203,13 @@ void Worker::retire(Connection& connection) {
   if (connection.next != nullptr) connection.next->previous = connection.previous;
   if (open_ == &connection) open_ = connection.next;
   if (walk_ == &connection) walk_ = connection.next;
-  if (retired_.empty()) loop_.defer([this] { sweep(); });
   retired_.emplace_back(&connection);
   budget_.give_back();
 }
 
-void Worker::sweep() {
+void Worker::end_turn() {
   retired_.clear();
+  udp_.end_turn();
 }
 
 void Worker::log_access(observe::AccessRecord record) {

@@ -14,9 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include <ev++.h>
-
-#include "common/event_loop.h"
 #include "common/log.h"
 #include "common/rate_limit.h"
 #include "common/unique_fd.h"
@@ -28,6 +25,7 @@
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/listener.h"
+#include "lbcore/relay/socket_loop.h"
 #include "lbcore/relay/timer_wheel.h"
 #include "lbcore/relay/udp_relay.h"
 #include "lbcore/relay/wait_queue.h"
@@ -67,7 +65,7 @@ class Worker {
 
   // ---- This worker's thread: for Listener and Connection
 
-  EventLoop& loop() { return loop_; }
+  SocketLoop& loop() { return loop_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   KernelPipes& kernel_pipes() { return kernel_pipes_; }
   std::span<char> scratch() { return {scratch_.get(), kScratchBytes}; }
@@ -124,9 +122,9 @@ class Worker {
   void take(const std::shared_ptr<const Topology>& topology, std::map<ListenKey, UniqueFd> opened);
   void pause_accepting();
   void resume_accepting();
-  void on_timer(ev::timer& timer, int events);
+  void on_timer();
   void set_timer();
-  void sweep();
+  void end_turn();
   void serve_queue_soon();
   void serve_queue();
 
@@ -135,9 +133,8 @@ class Worker {
   const size_t number_;
   observe::AccessLog* access_log_;
   observe::AccessRing* access_ring_;
-  EventLoop loop_;
+  SocketLoop loop_;
   TimerWheel wheel_;
-  ev::timer timer_;
   TimePoint timer_at_ = TimePoint::max();
   Dispatcher dispatcher_;
   std::unique_ptr<char[]> scratch_;

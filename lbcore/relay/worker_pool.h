@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/event_loop.h"
 #include "common/log.h"
 #include "common/result.h"
 #include "common/unique_fd.h"

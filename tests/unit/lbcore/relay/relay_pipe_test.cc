@@ -58,6 +58,40 @@ TEST_F(RelayPipeTest, BytesGoStraightThrough) {
   EXPECT_EQ(pipe.state(), RelayPipe::State::open);
 }
 
+TEST_F(RelayPipeTest, WhatIsCollectedGoesOutBehindItsPrefixOnceThereIsASink) {
+  write("request");
+  scratch[0] = 'h';
+  EXPECT_EQ(pipe.collect(from.inner.get(), scratch, 1).bytes, 7U);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::blocked);
+  EXPECT_EQ(pipe.offer(to.inner.get()), 0);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::open);
+  EXPECT_EQ(read(), "hrequest");
+  write("more");
+  EXPECT_EQ(pump().bytes, 4U);
+  EXPECT_EQ(read(), "more");
+}
+
+TEST_F(RelayPipeTest, WhatOneSinkRefusesIsThereForTheNext) {
+  write("request");
+  pipe.collect(from.inner.get(), scratch, 0);
+  const Pair dead = stream_pair();
+  ::shutdown(dead.inner.get(), SHUT_WR);
+  EXPECT_EQ(pipe.offer(dead.inner.get()), EPIPE);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::blocked);
+  EXPECT_EQ(pipe.offer(to.inner.get()), 0);
+  EXPECT_EQ(read(), "request");
+}
+
+TEST_F(RelayPipeTest, CollectingFromASourceThatIsSilentOrAtItsEndHoldsNothing) {
+  EXPECT_EQ(pipe.collect(from.inner.get(), scratch, 0).bytes, 0U);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::open);
+  from.outer.reset();
+  EXPECT_EQ(pipe.collect(from.inner.get(), scratch, 0).bytes, 0U);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::open);
+  pump();
+  EXPECT_EQ(pipe.state(), RelayPipe::State::ended);
+}
+
 TEST_F(RelayPipeTest, NothingToReadIsNoError) {
   const auto moved = pump();
   EXPECT_EQ(moved.bytes, 0U);

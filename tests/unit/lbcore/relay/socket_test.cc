@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "tests/support/files.h"
+#include "tests/support/wait.h"
 
 namespace hapair::lbcore::relay {
 namespace {
@@ -74,6 +75,33 @@ TEST(Reset, ThePeerReadsAnErrorAndNoEnd) {
   char byte = 0;
   EXPECT_EQ(::recv(client.get(), &byte, 1, 0), -1);
   EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST(HasFailed, AResetAndNotAnOrderlyEndBehindUnreadBytes) {
+  const Endpoint endpoint = loopback(test::free_port());
+  const auto listeners = open_listeners(endpoint, 1, false);
+  ASSERT_TRUE(listeners);
+  for (const bool orderly : {true, false}) {
+    const UniqueFd ours = connected_to(endpoint);
+    UniqueFd peer;
+    ASSERT_TRUE(test::eventually(5s, [&] {
+      peer = UniqueFd(::accept4(listeners->front().get(), nullptr, nullptr, SOCK_CLOEXEC));
+      return peer.valid();
+    }));
+    ASSERT_EQ(::send(peer.get(), "answer", 6, 0), 6);
+    ::shutdown(ours.get(), SHUT_WR);
+    char byte = 0;
+    ASSERT_EQ(::recv(peer.get(), &byte, 1, 0), 0);
+    orderly ? peer.reset() : close_with_reset(std::move(peer));
+    const auto closed = [&] {
+      tcp_info info{};
+      socklen_t size = sizeof info;
+      ::getsockopt(ours.get(), IPPROTO_TCP, TCP_INFO, &info, &size);
+      return info.tcpi_state == TCP_CLOSE;
+    };
+    ASSERT_TRUE(test::eventually(5s, closed));
+    EXPECT_EQ(has_failed(ours.get()), !orderly);
+  }
 }
 
 }  // namespace
