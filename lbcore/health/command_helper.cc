@@ -4,12 +4,14 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <poll.h>
@@ -91,6 +93,7 @@ class Helper {
                                   int output, int trouble, pid_t helper);
   void reap();
   void end(pid_t pid, Job job);
+  void kill_strays() const;
   static void read_output(Job& job);
   void kill_late(TimePoint now);
   static void kill_group(pid_t pid, Job& job);
@@ -124,6 +127,10 @@ int Helper::run() {
     if (watched[0].revents != 0 && !take_order()) break;
   }
   for (auto& [pid, job] : jobs_) kill_group(pid, job);
+  jobs_.clear();
+  do {
+    kill_strays();
+  } while (::waitpid(-1, nullptr, 0) > 0);
   return 0;
 }
 
@@ -209,12 +216,23 @@ void Helper::reap() {
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const auto found = jobs_.find(info.si_pid);
     if (found == jobs_.end()) {
-      ::waitpid(info.si_pid, nullptr, 0);  // somebody's child whose parent is gone
+      ::waitpid(info.si_pid, nullptr, 0);  // a stray, whose own children are ours now
+      kill_strays();
       continue;
     }
     Job job = std::move(found->second);
     jobs_.erase(found);
     end(info.si_pid, std::move(job));
+    kill_strays();
+  }
+}
+
+/// What a command has sent into the background in a group of its own became our child when its
+/// parent ended. Those whose group is still that of a command are left to its end.
+void Helper::kill_strays() const {
+  std::ifstream children(fmt::format("/proc/self/task/{}/children", ::getpid()));
+  for (pid_t child = 0; children >> child;) {
+    if (!jobs_.contains(child) && !jobs_.contains(::getpgid(child))) ::kill(child, SIGKILL);
   }
 }
 

@@ -1,8 +1,8 @@
 // The helper for commands: a process of its own with one thread, so that it may fork. It runs what
 // lbcore orders, as lbcore's user but without any capability, each command in a process group of
 // its own with nothing but its own environment, /dev/null to read from and a time limit; when a
-// command ends, or its time does, the whole group is killed. It ends with lbcore, whose death is
-// the end of the socket, and takes all commands with it.
+// command ends, or its time does, all that it has started is killed. It ends with lbcore, whose
+// death is the end of the socket, and takes all commands with it.
 #pragma once
 
 namespace hapair::lbcore::health {

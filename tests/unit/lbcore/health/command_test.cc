@@ -217,6 +217,18 @@ TEST_F(CommandTest, WhatItLeavesBehindIsKilled) {
   EXPECT_TRUE(run_until(loop_, [&] { return !alive(child); }));
 }
 
+TEST_F(CommandTest, NorDoesItEscapeByLeavingItsGroup) {
+  const std::string leaves =
+      script("leaves", fmt::format("setsid sh -c 'sleep 100 & echo $! > {0}/grandchild; wait' "
+                                   ">/dev/null 2>&1 &\necho $! > {0}/child\n"
+                                   "while [ ! -s {0}/grandchild ]; do sleep 0.01; done\n",
+                                   dir_ / ""));
+  EXPECT_EQ(probe(leaves + " interval 5s timeout 5s"), "PROCOK ");
+  const pid_t child = pid_in("child");
+  const pid_t grandchild = pid_in("grandchild");
+  EXPECT_TRUE(run_until(loop_, [&] { return !alive(child) && !alive(grandchild); }));
+}
+
 TEST_F(CommandTest, AHelperThatIsKilledComesBackAndItsCommandsGo) {
   const std::string hangs =
       script("hangs", fmt::format("echo $$ > {}/self\nexec sleep 100\n", dir_ / ""));
