@@ -20,6 +20,9 @@ constexpr Duration kLingerStep = 20ms;
 constexpr Duration kLingerMost = 5s;
 constexpr uint8_t kTellReads = 64;
 constexpr int kReadsPerTurn = 4;  // of one socket
+// What fits into it is sent at once anyway; of more, Nagle's algorithm would keep the rest until
+// the server has acknowledged the first, which some do only after 200 ms.
+constexpr uint32_t kOneSegment = 1220;  // bytes: 1280, IPv6's least MTU, without the headers
 
 using State = RelayPipe::State;
 using observe::EndedBy;
@@ -137,6 +140,10 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   }
   const bool speaks = up_.state() == State::blocked;
   if (speaks) speak_at_once(server_.fd.get());
+  if (first_bytes_ > kOneSegment) {
+    prompt_ = true;
+    send_at_once(server_.fd.get());
+  }
   trace_.asked(SocketLoop::precise_now());
   int error = connect_to(server_.fd.get(), server->address);
   // Near by, the handshake is done before connect() returns; asking at once is cheaper than a turn
