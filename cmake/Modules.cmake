@@ -1,6 +1,7 @@
 # hapair_library(NAME SOURCES... LINK libs...)     a static library; includes are written from the project's root
 # hapair_schema(NAME FILE)                         a protobuf-lite library from one .proto
-# hapair_test(NAME LABEL kind [ROOT] [TIMEOUT s] SOURCES... LINK libs...)  a GoogleTest program, one CTest entry per case
+# hapair_test(NAME LABEL kind [ROOT] [SIDE_BY_SIDE] [TIMEOUT s] SOURCES... LINK libs...)
+#                                                  a GoogleTest program, one CTest entry per case
 
 function(hapair_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
@@ -30,7 +31,7 @@ endfunction()
 
 include(GoogleTest)
 function(hapair_test name)
-  cmake_parse_arguments(ARG "ROOT" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "ROOT;SIDE_BY_SIDE" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -38,8 +39,9 @@ function(hapair_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
   set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
-  if(ARG_ROOT)
-    # Namespaces, two cores and clients that measure milliseconds: one at a time.
+  if(ARG_ROOT AND NOT ARG_SIDE_BY_SIDE)
+    # Namespaces, two cores and clients that measure milliseconds: one at a time. SIDE_BY_SIDE are those that mostly
+    # wait, and whose bounds leave room for a neighbour.
     list(APPEND properties RUN_SERIAL TRUE)
   endif()
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 30 PROPERTIES ${properties})

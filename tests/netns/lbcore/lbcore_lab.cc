@@ -1,5 +1,6 @@
 #include "tests/netns/lbcore/lbcore_lab.h"
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <stdexcept>
@@ -80,7 +81,19 @@ void LbcoreLab::start(const std::string& text, bool wait_serving, std::vector<st
   if (wait_serving) {
     must(eventually(
         5s, [&] { return status().serving(); }, [&] { return status().not_serving_reason(); }));
+    // On a busy machine a first check may come too late: then the next one is waited for. Some
+    // tests begin without a server.
+    (void)eventually(1s, [&] { return all_up(); });
   }
+}
+
+bool LbcoreLab::all_up() {
+  control::Request request;
+  request.mutable_list();
+  const control::Reply reply = ask(request);
+  return std::ranges::all_of(reply.listing().services(), [](const control::Service& service) {
+    return std::ranges::all_of(service.servers(), &control::Server::up);
+  });
 }
 
 void LbcoreLab::reload(const std::string& text, std::string_view outcome) {

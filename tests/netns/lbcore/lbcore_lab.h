@@ -35,8 +35,8 @@ class LbcoreLab : public RootTest {
   /// servers s1..s3; `more` behind everything.
   static std::string config(const std::string& pool = kPool, const std::string& more = "");
   void write_config(const std::string& text) { write_file(config_path_, text); }
-  /// Starts lbcore and waits until it serves (or only until it runs); throws when it does not.
-  /// `prefix`: a command before it.
+  /// Starts lbcore and waits until it serves, with every server up if they can be (or only until it
+  /// runs); throws when it does not. `prefix`: a command before it.
   void start(const std::string& text, bool wait_serving = true,
              std::vector<std::string> prefix = {});
   /// SIGHUP; waits for the log line that ends the reload: "reload: done" or "reload: refused".
@@ -76,6 +76,8 @@ class LbcoreLab : public RootTest {
     std::vector<Namespace> servers;
     std::vector<std::optional<Process>> origins;
   };
+
+  bool all_up();
 
   std::optional<Lab> lab_;
   std::string config_path_;

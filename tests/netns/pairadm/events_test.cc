@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -32,7 +33,7 @@ class Events : public RootTest {
   void SetUp() override {
     RootTest::SetUp();
     if (IsSkipped() || HasFailure()) return;
-    lab_.emplace(PairLab::only_vrrpd(10ms));
+    lab_.emplace(PairLab::only_vrrpd(100ms));
     ASSERT_TRUE(lab_->start_in_order());
   }
   [[nodiscard]] Process follow(std::string_view node) {
@@ -98,7 +99,9 @@ TEST_F(Events, a_follower_that_does_not_read_disturbs_nobody) {
     lab_->pairadm("lb1", {"demote", "--force", "--reason", reason});
   }
   EXPECT_TRUE(eventually(
-      5s, [&] { return events_in(quick.out()).size() > 80; }, "the other follower has them all"));
+      5s, [&] { return events_in(quick.out()).size() > 80; },
+      [&] { return fmt::format("{} events; {}", events_in(quick.out()).size(), quick.err()); }))
+      << "the other follower has them all";
   slow.signal(SIGCONT);
 }
 
