@@ -21,7 +21,7 @@
 #include "common/units.h"
 #include "tests/bench/failover/faults.h"
 #include "tests/bench/failover/pair.h"
-#include "tests/bench/list.h"
+#include "tests/bench/options.h"
 
 namespace hapair::test::bench {
 namespace {
@@ -100,13 +100,18 @@ void run(const Options& options) {
   }
 }
 
-int usage(const char* program) {
-  fmt::print(stderr,
-             "usage: {} [--reps N] [--intervals LIST] [--faults LIST] [--contenders LIST]\nfaults:",
-             program);
-  for (const Fault& fault : faults()) fmt::print(stderr, " {}", fault.name);
-  fmt::print(stderr, "\n");
-  return 2;
+std::vector<Option> table(Options& options) {
+  std::vector<std::string_view> names;
+  for (const Fault& fault : faults()) names.push_back(fault.name);
+  const auto intervals = [&options](std::string_view value) {
+    options.intervals = split_list(value);
+    return std::ranges::all_of(options.intervals,
+                               [](const auto& each) { return parse_duration(each).has_value(); });
+  };
+  return {number("reps", options.reps),
+          {.name = "intervals", .what = "LIST", .take = intervals},
+          choice("faults", options.faults, names),
+          choice("contenders", options.contenders, {"keepalived", "vrrpd", "pair"})};
 }
 
 }  // namespace
@@ -115,22 +120,7 @@ int usage(const char* program) {
 int main(int argc, char** argv) {
   using namespace hapair::test::bench;  // NOLINT: the program's own names
   Options options;
-  for (int i = 1; i < argc; i += 2) {
-    const std::string_view name = argv[i];
-    if (i + 1 == argc) return usage(argv[0]);
-    const std::string_view value = argv[i + 1];
-    if (name == "--reps") {
-      options.reps = static_cast<int>(*hapair::parse_integer(value));
-    } else if (name == "--intervals") {
-      options.intervals = split_list(value);
-    } else if (name == "--faults") {
-      options.faults = split_list(value);
-    } else if (name == "--contenders") {
-      options.contenders = split_list(value);
-    } else {
-      return usage(argv[0]);
-    }
-  }
+  if (!parse(argc, argv, table(options))) return 2;
   run(options);
   return 0;
 }

@@ -33,15 +33,15 @@ std::string answer() {
   return head + std::string(body, 'x');
 }
 
-UniqueFd listen_on(uint16_t port) {
-  UniqueFd out(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+UniqueFd listen_on(uint16_t port, int type = SOCK_STREAM) {
+  UniqueFd out(::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(out.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   if (::bind(out.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(out.get(), 65535) != 0) {
+      (type == SOCK_STREAM && ::listen(out.get(), 65535) != 0)) {
     throw_system(fmt::format("listen on port {}", port));
   }
   return out;
@@ -62,15 +62,17 @@ size_t requests_in(std::string_view text) {
 
 }  // namespace
 
-Backend::Backend(const Namespace& inside, int processor)
+Backend::Backend(const Namespace& inside, const std::vector<int>& processors)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), end_(::eventfd(0, EFD_CLOEXEC)) {
   inside.run([this] {
     answers_ = listen_on(kAnswers);
     bulk_ = listen_on(kBulk);
+    datagrams_ = listen_on(kDatagrams, SOCK_DGRAM);
   });
-  for (const int fd : {answers_.get(), bulk_.get(), end_.get()}) watch(epoll_.get(), fd, EPOLLIN);
-  thread_ = std::thread([this, processor] {
-    run_on({processor});
+  for (const int fd : {answers_.get(), bulk_.get(), datagrams_.get(), end_.get()})
+    watch(epoll_.get(), fd, EPOLLIN);
+  thread_ = std::thread([this, processors] {
+    run_on(processors);
     serve();
   });
 }
@@ -105,6 +107,15 @@ void Backend::serve() {
       watch(epoll_.get(), fd, EPOLLIN);
     }
   };
+  const auto answer_datagrams = [&](int fd) {
+    for (size_t i = 0; i < kMostAtOnce; ++i) {
+      sockaddr_in from{};
+      socklen_t size = sizeof from;
+      auto* name = reinterpret_cast<sockaddr*>(&from);
+      if (::recvfrom(fd, buffer.data(), buffer.size(), 0, name, &size) < 0) return;
+      ::sendto(fd, one.data(), one.size(), 0, name, size);
+    }
+  };
   while (true) {
     const int ready = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
     for (int i = 0; i < ready; ++i) {
@@ -113,6 +124,10 @@ void Backend::serve() {
       if (fd == end_.get()) {
         for (const int left : open) ::close(left);
         return;
+      }
+      if (fd == datagrams_.get()) {
+        answer_datagrams(fd);
+        continue;
       }
       if (fd == answers_.get() || fd == bulk_.get()) {
         accept_from(fd, fd == bulk_.get());

@@ -1,8 +1,9 @@
-// The server behind every contender: one thread that answers each request with 128 bytes, or sends
-// without end once it was asked to.
+// The server behind every contender: one thread that answers each request with 128 bytes, over TCP
+// or UDP, or sends without end once it was asked to.
 #pragma once
 
 #include <thread>
+#include <vector>
 
 #include "common/unique_fd.h"
 #include "tests/support/namespace.h"
@@ -15,10 +16,11 @@ class Backend {
  public:
   static constexpr uint16_t kAnswers = 9000;
   static constexpr uint16_t kBulk = 9001;
+  static constexpr uint16_t kDatagrams = 9002;
 
-  /// Listens on both ports of every address of `inside` when it returns; its thread runs on
-  /// `processor`.
-  Backend(const Namespace& inside, int processor);
+  /// Listens on these ports of every address of `inside` when it returns; its thread runs on
+  /// `processors`.
+  Backend(const Namespace& inside, const std::vector<int>& processors);
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -29,6 +31,7 @@ class Backend {
   UniqueFd epoll_;
   UniqueFd answers_;
   UniqueFd bulk_;
+  UniqueFd datagrams_;
   UniqueFd end_;  // eventfd
   std::thread thread_;
 };

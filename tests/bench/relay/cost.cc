@@ -1,9 +1,7 @@
 #include "tests/bench/relay/cost.h"
 
-#include <filesystem>
 #include <fstream>
 #include <string>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -17,20 +15,6 @@ std::vector<pid_t> tree(pid_t root) {
     for (const pid_t child : Process::children_of(out[at])) out.push_back(child);
   }
   return out;
-}
-
-Duration processor_time(const std::vector<pid_t>& processes) {
-  int64_t total = 0;
-  for (const pid_t pid : processes) {
-    std::error_code gone;
-    for (const auto& thread :
-         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone)) {
-      std::ifstream file(thread.path() / "schedstat");
-      int64_t nanoseconds = 0;
-      if (file >> nanoseconds) total += nanoseconds;
-    }
-  }
-  return std::chrono::nanoseconds(total);
 }
 
 uint64_t resident_bytes(const std::vector<pid_t>& processes) {

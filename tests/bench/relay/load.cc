@@ -34,11 +34,11 @@ sockaddr_in to_sockaddr(const std::string& address, uint16_t port) {
   return out;
 }
 
-int open_socket() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+int open_socket(int type = SOCK_STREAM) {
+  const int fd = ::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw_system("open a socket of the client");
   const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (type == SOCK_STREAM) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
 }
 
@@ -54,16 +54,16 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  Outcome run(const std::function<Duration()>& cost) {
+  Outcome run(Meter& meter) {
     connections_.resize(load_.connections);
     for (size_t i = 0; i < connections_.size(); ++i) open(i);
     const TimePoint begin = Clock::now() + load_.warm_up;
     turn_until(begin);
     out_ = {};
-    const Duration before = cost();
+    meter.begin();
     const TimePoint started = Clock::now();
     turn_until(started + load_.window);
-    out_.cost = cost() - before;
+    meter.end();
     out_.took = Clock::now() - started;
     std::ranges::sort(out_.delays);
     return std::move(out_);
@@ -79,9 +79,11 @@ class Client {
 
   void open(size_t index) {
     Connection& connection = connections_[index];
-    connection = {.fd = open_socket(), .connecting = true};
-    if (::connect(connection.fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_) !=
-            0 &&
+    const bool datagrams = load_.kind == Load::Kind::datagrams;
+    connection = {.fd = open_socket(datagrams ? SOCK_DGRAM : SOCK_STREAM), .connecting = true};
+    sockaddr_in to = server_;
+    to.sin_port = htons(static_cast<uint16_t>(ntohs(server_.sin_port) + opened_++ % load_.ports));
+    if (::connect(connection.fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 &&
         errno != EINPROGRESS) {
       throw_system("connect the client");
     }
@@ -127,6 +129,7 @@ class Client {
         return;
       case Load::Kind::keep_alive:
       case Load::Kind::bulk:
+      case Load::Kind::datagrams:
         return ask(index);
     }
   }
@@ -184,6 +187,7 @@ class Client {
 
   const Load& load_;
   const sockaddr_in server_;
+  size_t opened_ = 0;
   UniqueFd epoll_;
   std::vector<Connection> connections_;
   std::deque<size_t> free_;        // of `paced`: those that nobody waits for
@@ -196,9 +200,8 @@ class Client {
 
 }  // namespace
 
-Outcome apply(const Load& load, const std::string& address, uint16_t port,
-              const std::function<Duration()>& cost) {
-  return std::make_unique<Client>(load, to_sockaddr(address, port))->run(cost);
+Outcome apply(const Load& load, const std::string& address, uint16_t port, Meter& meter) {
+  return std::make_unique<Client>(load, to_sockaddr(address, port))->run(meter);
 }
 
 Idle::Idle(const std::string& address, uint16_t port, size_t connections) {

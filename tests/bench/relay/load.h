@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "common/clock.h"
+#include "tests/bench/relay/meter.h"
 
 namespace hapair::test::bench {
 
@@ -16,9 +16,11 @@ struct Load {
     brief,       // a connection for each request
     paced,       // keep_alive at `rate` requests per second, answer times counted from when due
     bulk,        // reads what comes
+    datagrams,   // as keep_alive, over UDP
   };
   Kind kind = Kind::keep_alive;
   size_t connections = 64;
+  size_t ports = 1;  // so many in a row, in turn
   double rate = 0;
   Duration warm_up = 500ms;
   Duration window = 2s;
@@ -30,14 +32,12 @@ struct Outcome {
   uint64_t errors = 0;  // connections that failed or ended early
   uint64_t bytes = 0;
   Duration took{0};
-  Duration cost{0};              // what `cost` said at the end less what it said at the beginning
   std::vector<Duration> delays;  // of `paced`, sorted
 };
 
-/// Runs on the calling thread, which is inside the client's namespace. Throws std::system_error
-/// when a socket is refused.
-Outcome apply(const Load& load, const std::string& address, uint16_t port,
-              const std::function<Duration()>& cost);
+/// Runs on the calling thread, which is inside the client's namespace; `meter` sees the window
+/// alone. Throws std::system_error when a socket is refused.
+Outcome apply(const Load& load, const std::string& address, uint16_t port, Meter& meter);
 
 /// So many connections, established as far as the server behind them has answered once; they stay
 /// until the result is destroyed.
