@@ -25,10 +25,8 @@ void add(std::atomic<T>& counter, T amount) {
 }
 
 /// Where nobody ever answers, as loggers do not, silence says nothing.
-bool answers_at_all(const Pool& pool) {
-  return std::ranges::any_of(pool.servers, [](const Server& server) {
-    return server.live->counters.packets_out.load(std::memory_order_relaxed) > 0;
-  });
+bool answers_at_all(const Counters& service) {
+  return service.packets_out.load(std::memory_order_relaxed) > 0;
 }
 
 /// What is said of a datagram (one that was too long for the path may be told of late) or of this
@@ -272,7 +270,7 @@ observe::Termination UdpFlow::end_of(observe::EndedBy by) const {
 void UdpFlow::over(observe::EndedBy by) {
   const observe::Termination end = end_of(by);
   trace_.ended(end.by, end.during);
-  if (end.by == observe::EndedBy::server_silence && answers_at_all(*listener_.service()->pool)) {
+  if (end.by == observe::EndedBy::server_silence && answers_at_all(listener_.counters())) {
     server_->count_failure(ETIMEDOUT);
   }
   close();

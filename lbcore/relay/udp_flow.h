@@ -8,7 +8,7 @@
 // datagram.
 //
 // What an operator sees of a connection is seen of a flow: it keeps its client's session, it counts
-// for and against its server (silence only where the pool's servers answer at all), and it leaves a
+// for and against its server (silence only where the service ever had an answer), and it leaves a
 // line in the access log.
 #pragma once
 

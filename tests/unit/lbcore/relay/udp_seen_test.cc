@@ -155,7 +155,7 @@ TEST_F(UdpSeen, AnAnsweredFlowEndsInOrderWithItsTimes) {
   expect_idle();
 }
 
-TEST_F(UdpSeen, SilenceCountsAgainstAServerOnceSomebodyOfThePoolAnswers) {
+TEST_F(UdpSeen, SilenceCountsAgainstAServerOnceSomebodyAnswers) {
   spec.services[0].idle_timeout = 100ms;
   publish();
   Peer logger;
