@@ -49,8 +49,10 @@ TEST_F(AccessTest, AnOrderlyEndAndItsHistograms) {
   client.say("request");
   Stream server = a.accept();
   EXPECT_EQ(server.hear(), "request");
-  ASSERT_NE(live(0).latency.peek(), nullptr);
-  EXPECT_EQ(count(live(0).latency.peek()->connect), 1U) << "known before the end";
+  ASSERT_TRUE(eventually(5s, [&] {
+    const observe::Latency* latency = live(0).latency.peek();
+    return latency != nullptr && count(latency->connect) == 1;
+  })) << "known before the end";
   EXPECT_EQ(count(live(0).latency.peek()->first_byte), 0U);
   server.say("answer");
   EXPECT_EQ(client.hear(), "answer");
