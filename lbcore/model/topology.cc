@@ -12,7 +12,7 @@ template <typename Known, typename MayGo, typename OnForget>
 void forget_oldest(Known& known, size_t most, MayGo may_go, OnForget on_forget) {
   using Iterator = typename Known::iterator;
   std::vector<Iterator> unused;
-  for (Iterator each = known.begin(); each != known.end(); ++each) {
+  for (auto each = known.begin(); each != known.end(); ++each) {
     if (may_go(each->second)) unused.push_back(each);
   }
   if (unused.size() <= most) return;

@@ -10,7 +10,7 @@ namespace hapair::pairadm {
 
 namespace {
 
-constexpr int64_t kMostSeconds = 31 * 24 * 3600;  // as ipvsadm
+constexpr int64_t kMostSeconds = int64_t{31} * 24 * 3600;  // as ipvsadm
 
 }  // namespace
 
