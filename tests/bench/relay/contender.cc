@@ -157,8 +157,10 @@ Contender::Contender(std::string_view name, const Setup& setup, const Namespace&
   if (name == "direct") return;
   process_ = std::make_unique<Process>(
       Launch{.argv = command(name, setup, dir_, own, backend), .in = &inside});
+  // nginx listens before it has a worker, whose cost would be missed.
+  const auto whole = [&] { return name != "nginx" || !process_->children().empty(); };
   const auto up = eventually(
-      10s, [&] { return is_up(inside, setup); }, "it listens");
+      10s, [&] { return is_up(inside, setup) && whole(); }, "it listens");
   if (!up) throw std::runtime_error(fmt::format("{}: {}", name, process_->err()));
   processes_ = tree(process_->pid());
 }
