@@ -141,6 +141,14 @@ Endpoint Endpoint::from_sockaddr(const sockaddr_storage& address) {
   return {.ip = IpAddress::v4(ntohl(in.sin_addr.s_addr)), .port = ntohs(in.sin_port)};
 }
 
+Endpoint local_endpoint(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  const bool known = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  return known ? Endpoint::from_sockaddr(address) : Endpoint{};
+}
+
 socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
   out = {};
   if (ip.is_v4()) {

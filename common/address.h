@@ -64,6 +64,9 @@ struct Endpoint {
                           const Endpoint&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
+/// The address that a socket is bound to; unspecified, port 0, when it is no such socket.
+Endpoint local_endpoint(int fd);
+
 struct Prefix {
   IpAddress ip;  // host bits are kept: "10.0.0.100/24" is an address with its network
   int length = 32;

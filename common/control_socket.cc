@@ -89,6 +89,7 @@ class ControlServer::Connection : public ControlConnection {
   [[nodiscard]] size_t queued_bytes() const override { return stream_.queued_bytes(); }
   void finish() override { stream_.finish(); }
   [[nodiscard]] bool open() const { return stream_.open(); }
+  FrameStream& stream() { return stream_; }
 
  private:
   Id id_;
@@ -133,7 +134,45 @@ void ControlServer::open() {
 }
 
 ControlServer::~ControlServer() {
-  ::unlink(path_.c_str());
+  if (!left_ && serves()) ::unlink(path_.c_str());
+}
+
+void ControlServer::adopt(UniqueFd listener) {
+  listener_ = std::move(listener);
+  watcher_.start(listener_.get(), ev::READ);
+}
+
+ControlConnection* ControlServer::adopt(UniqueFd fd, uid_t uid, const FrameStream::Rest& rest) {
+  const auto id = next_id_++;
+  auto& connection = connections_[id];
+  connection = std::make_unique<Connection>(*this, id, std::move(fd), uid);
+  connection->stream().go_on(rest);
+  return find(id);
+}
+
+void ControlServer::resume_accepting() {
+  if (serves()) watcher_.start(listener_.get(), ev::READ);
+}
+
+std::optional<ControlServer::Suspended> ControlServer::suspend(ControlConnection::Id id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || !found->second->open()) return std::nullopt;
+  Connection& connection = *found->second;
+  return Suspended{.fd = connection.stream().fd(),
+                   .uid = connection.uid(),
+                   .rest = connection.stream().suspend()};
+}
+
+void ControlServer::resume(ControlConnection::Id id) {
+  const auto found = connections_.find(id);
+  if (found != connections_.end()) found->second->stream().resume();
+}
+
+void ControlServer::leave() {
+  left_ = true;
+  watcher_.stop();
+  listener_.reset();
+  for (const auto& [id, connection] : connections_) connection->finish();
 }
 
 void ControlServer::send_all(std::string_view payload) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,28 @@ class ControlServer {
   /// std::system_error; may be tried again.
   void open();
   [[nodiscard]] bool serves() const { return listener_.valid(); }
+
+  // The move of a served socket from one process to another (it keeps its path, and whoever waits
+  // to be accepted). The new process, `later`:
+  /// Serves `listener`.
+  void adopt(UniqueFd listener);
+  /// Goes on with a connection of the old process; on_open is not called.
+  ControlConnection* adopt(UniqueFd fd, uid_t uid, const FrameStream::Rest& rest);
+  // The old process:
+  [[nodiscard]] int listener() const { return listener_.get(); }
+  void pause_accepting() { watcher_.stop(); }
+  void resume_accepting();
+  /// Neither reads nor writes on this connection until resume(). Nothing: there is none.
+  struct Suspended {
+    int fd = -1;
+    uid_t uid = 0;
+    FrameStream::Rest rest;
+  };
+  std::optional<Suspended> suspend(ControlConnection::Id id);
+  void resume(ControlConnection::Id id);
+  /// The socket and its path are the other process's. Connections end without on_close: suspended
+  /// ones at once, the others when what was said is written.
+  void leave();
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -73,6 +96,7 @@ class ControlServer {
   std::string path_;
   Handlers handlers_;
   UniqueFd listener_;
+  bool left_ = false;
   RateLimit refused_{1, 1s};
   ControlConnection::Id next_id_ = 1;
   std::map<ControlConnection::Id, std::unique_ptr<Connection>> connections_;

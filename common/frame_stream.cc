@@ -35,6 +35,7 @@ bool FrameStream::send(std::string_view payload) {
 
 void FrameStream::finish() {
   if (!open()) return;
+  if (suspended_) return fd_.reset();  // what is left to write is another process's
   finishing_ = true;
   write_some();
 }
@@ -53,7 +54,11 @@ void FrameStream::read_some() {
     return close_with(system_error("read").message);
   }
   decoder_.append({buffer, static_cast<size_t>(got)});
-  while (open()) {
+  take_frames();
+}
+
+void FrameStream::take_frames() {
+  while (open() && !suspended_) {
     auto frame = decoder_.next();
     if (!frame) return close_with(frame.error().message);
     if (!frame->has_value()) return;
@@ -61,7 +66,27 @@ void FrameStream::read_some() {
   }
 }
 
+FrameStream::Rest FrameStream::suspend() {
+  suspended_ = true;
+  watcher_.stop();
+  return {.in = std::string(decoder_.pending()), .out = out_.substr(written_)};
+}
+
+void FrameStream::resume() {
+  if (!open() || !std::exchange(suspended_, false)) return;
+  watcher_.start(fd_.get(), ev::READ);
+  write_some();
+  take_frames();
+}
+
+void FrameStream::go_on(const Rest& rest) {
+  decoder_.append(rest.in);
+  out_ = rest.out;
+  write_some();
+}
+
 void FrameStream::write_some() {
+  if (suspended_) return;
   while (written_ < out_.size()) {
     const ssize_t sent =
         ::send(fd_.get(), out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);

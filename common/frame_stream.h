@@ -32,16 +32,29 @@ class FrameStream {
 
   /// False once the stream is closed. Never blocks.
   bool send(std::string_view payload);
-  /// Closes after what is queued was written; on_close is not called.
+  /// Closes after what is queued was written, a suspended one at once; on_close is not called.
   void finish();
   [[nodiscard]] bool open() const { return fd_.valid(); }
   /// What the socket has not taken yet.
   [[nodiscard]] size_t queued_bytes() const { return out_.size() - written_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
 
+  /// Between the two ends of a move to another process: what was read but is no whole frame yet,
+  /// and what was not written yet.
+  struct Rest {
+    std::string in;
+    std::string out;
+  };
+  /// Neither reads nor writes until resume(); what is sent meanwhile waits.
+  Rest suspend();
+  void resume();
+  /// Goes on where another process's stream was; call it before anything is read or sent.
+  void go_on(const Rest& rest);
+
  private:
   void on_event(ev::io& watcher, int events);
   void read_some();
+  void take_frames();
   void write_some();
   void close_with(const std::string& reason);
   void watch(int events);
@@ -54,6 +67,7 @@ class FrameStream {
   std::string out_;
   size_t written_ = 0;
   bool finishing_ = false;
+  bool suspended_ = false;
   ev::io watcher_;
 };
 

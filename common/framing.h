@@ -27,8 +27,11 @@ class FrameDecoder {
   /// that ends the stream: a length beyond the bound. It stays the answer of every later call.
   Result<std::optional<std::string_view>> next();
 
-  /// Bytes held back because their frame is not complete.
+  /// Bytes held back because their frame is not complete, and what they are.
   [[nodiscard]] size_t pending_bytes() const { return buffer_.size() - consumed_; }
+  [[nodiscard]] std::string_view pending() const {
+    return std::string_view(buffer_).substr(consumed_);
+  }
 
  private:
   size_t max_payload_bytes_;

@@ -25,11 +25,19 @@ Result<InstanceLock> InstanceLock::acquire(const std::string& run_dir, std::stri
         got > 0 ? std::string(pid.data(), static_cast<size_t>(got)) : "unknown";
     return fail("{} runs already with pid {} ({} is locked)", program, holder, path);
   }
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) {
-    return fail_system("write " + path);
+  InstanceLock lock(std::move(fd));
+  if (auto signed_now = lock.sign(); !signed_now) {
+    return fail("{}: {}", path, signed_now.error().message);
   }
-  return InstanceLock(std::move(fd));
+  return lock;
+}
+
+Status InstanceLock::sign() const {
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), pid.data(), pid.size(), 0) < 0) {
+    return fail_system("write the process id");
+  }
+  return {};
 }
 
 void notify_supervisor(std::string_view state) {

@@ -16,6 +16,11 @@ namespace hapair {
 class InstanceLock {
  public:
   static Result<InstanceLock> acquire(const std::string& run_dir, std::string_view program);
+  /// The lock that another process holds and gives away: `fd` is its descriptor().
+  static InstanceLock adopt(UniqueFd fd) { return InstanceLock(std::move(fd)); }
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+  /// From now on this process is named as the holder.
+  [[nodiscard]] Status sign() const;
 
  private:
   explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}

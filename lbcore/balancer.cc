@@ -33,12 +33,12 @@ constexpr Duration kHandoverPatience = 2s;  // for vrrpd to move the VIPs away w
 }  // namespace
 
 struct Balancer::Parts {
-  Parts(EventLoop& event_loop, Logger& logger, Settings given);
+  Parts(EventLoop& event_loop, Logger& logger, Settings given, upgrade::Inheritance* inherited);
 
   // Changes
   Status apply(const Spec& next);
   using Trouble = std::map<ListenKey, std::string>;
-  Result<Trouble> open_new(const Spec& next, relay::WorkerPool::Opened& opened) const;
+  Result<Trouble> open_new(const Spec& next, relay::WorkerPool::Opened& opened);
   void publish(relay::WorkerPool::Opened opened, const Trouble& trouble);
   void retry_trouble();
 
@@ -53,7 +53,8 @@ struct Balancer::Parts {
 
   // Sessions and the pair
   std::optional<PairKey> load_key();
-  void start_replication();
+  void start_replication(UniqueFd listener = {});
+  void on_session_changes();
   void note_gone_servers(const Topology& before);
   void forget_gone_servers();
   [[nodiscard]] bool active() const;
@@ -67,6 +68,12 @@ struct Balancer::Parts {
   void show();
   [[nodiscard]] observe::Source status_source();
   [[nodiscard]] std::string hung() const;
+
+  // Upgrade
+  void inherit_servers();
+  [[nodiscard]] Status inherit_sockets(const ListenKey& key, relay::WorkerPool::Opened& opened);
+  void take_over();
+  void retire(Duration patience);
 
   void shut_down(Duration patience);
   void drain();
@@ -108,6 +115,19 @@ struct Balancer::Parts {
   bool checks_settled = false;
   bool look_at_pools_due = false;
 
+  /// From the construction of a new process to its take_over().
+  struct Inherited {
+    std::map<ListenKey, std::vector<UniqueFd>> listeners;
+    std::map<std::pair<std::string, Endpoint>, upgrade::Inheritance::ServerHealth> servers;
+    UniqueFd status;
+    UniqueFd pair;
+    relay::WorkerPool::Opened opened;
+  };
+  std::optional<Inherited> inherited;
+  bool turned = false;   // every worker's loop has, once
+  bool retired = false;  // another process serves
+  std::function<void(const sticky::SessionStore::Changes&)> watch_sessions;
+
   bool stopping = false;
   bool accepting = true;
   TimePoint handover_until;
@@ -122,15 +142,15 @@ struct Balancer::Parts {
   observe::StatusListener status_listener;
 };
 
-Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
+Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
+                       upgrade::Inheritance* heirloom)
     : loop(event_loop),
       log(logger),
       settings(std::move(given)),
       started(loop.now()),
       pair_key(load_key()),
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
-               pair_key ? [this] { loop.post([this] { replicator->flush(); }); }
-                        : std::function<void()>()),
+               [this] { loop.post([this] { on_session_changes(); }); }),
       monitor(loop, log, [this](const LiveServer&) { look_at_pools_soon(); }),
       access_log(log, settings.workers),
       pool_health(log),
@@ -151,9 +171,20 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given)
       status_listener(loop, log, [source = status_source()](std::string_view path) {
         return observe::page(source, path);
       }) {
-  show();
-  start_replication();
-  owned_sessions = owns_sessions();
+  sessions.list_changes(pair_key.has_value());
+  if (heirloom != nullptr) {
+    inherited.emplace(Inherited{.listeners = std::move(heirloom->listeners),
+                                .servers = std::move(heirloom->servers),
+                                .status = std::move(heirloom->status),
+                                .pair = std::move(heirloom->pair),
+                                .opened = {}});
+    access_log.configure(settings.observe.access_log);
+  } else {
+    show();
+    start_replication();
+  }
+  // An old process that was Active knew how long the sessions were idle, and says it with them.
+  owned_sessions = owns_sessions() || (heirloom != nullptr && heirloom->active);
 }
 
 // ---- Changes
@@ -173,26 +204,32 @@ Status Balancer::Parts::apply(const Spec& next) {
   const auto before = std::exchange(topology, registry.build(spec));
   if (before) note_gone_servers(*before);
   sessions.configure(*topology, loop.now());
+  if (inherited) inherit_servers();
   publish(std::move(opened), *trouble);
   monitor.configure(*topology);
   passive.configure(topology);
   look_at_pools_soon();
-  if (first) settle_ticker.emplace(loop, kSettleInterval, [this] { wait_for_first_checks(); });
+  if (first) {
+    settle_ticker.emplace(loop, kSettleInterval, [this] { wait_for_first_checks(); });
+    workers.beat(loop.now());
+  }
   send_if_changed();
   return {};
 }
 
-Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(
-    const Spec& next, relay::WorkerPool::Opened& opened) const {
+Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(const Spec& next,
+                                                           relay::WorkerPool::Opened& opened) {
   Trouble trouble;
   for (const ServiceSpec& service : next.services) {
     const ListenKey key{service.protocol, service.listen};
     if (workers.listens(key)) continue;
-    const auto status = workers.open(key, loop.now(), opened);
+    const bool known = inherited ? inherited->listeners.contains(key)
+                                 : spec.find_service(service.protocol, service.listen) != nullptr;
+    const auto status =
+        inherited ? inherit_sockets(key, opened) : workers.open(key, loop.now(), opened);
     if (status) continue;
     // What is wanted anew must work; what was in trouble before, or at start, may stay so.
-    const bool tolerated =
-        topology == nullptr || spec.find_service(service.protocol, service.listen) != nullptr;
+    const bool tolerated = known || (topology == nullptr && !inherited);
     if (!tolerated) return fail("service {}: {}", service.name, status.error().message);
     trouble[key] = status.error().message;
   }
@@ -215,11 +252,15 @@ void Balancer::Parts::publish(relay::WorkerPool::Opened opened, const Trouble& t
     }
     known = now;
   }
-  workers.publish(topology, std::move(opened), loop.now());
+  if (inherited) {
+    inherited->opened = std::move(opened);
+  } else {
+    workers.publish(topology, std::move(opened), loop.now());
+  }
 }
 
 void Balancer::Parts::retry_trouble() {
-  if (!topology || stopping) return;
+  if (!topology || stopping || inherited) return;
   const bool any = std::ranges::any_of(
       topology->services, [](const auto& service) { return !service->live->trouble.empty(); });
   if (!any) return;
@@ -269,6 +310,7 @@ void Balancer::Parts::send_if_changed() {
 void Balancer::Parts::beat() {
   // A lease that is not renewed runs out: that is the message while a worker is merely late.
   if (workers.beat(loop.now())) {
+    turned = true;
     send_serving();
   } else {
     send_if_changed();
@@ -304,13 +346,27 @@ std::optional<PairKey> Balancer::Parts::load_key() {
   return std::nullopt;
 }
 
-void Balancer::Parts::start_replication() {
+void Balancer::Parts::start_replication(UniqueFd listener) {
   if (!pair_key) return;
   replicator = std::make_unique<replicate::Replicator>(
       loop, log, *settings.pair, *pair_key, settings.config_hash, registry, sessions,
       replicate::Replicator::Hooks{.own_status = [this] { return own_status(); },
                                    .active = [this] { return owns_sessions(); },
-                                   .on_state_change = [this] { send_if_changed(); }});
+                                   .on_state_change = [this] { send_if_changed(); },
+                                   .on_changes =
+                                       [this](const auto& changes) {
+                                         if (watch_sessions) watch_sessions(changes);
+                                       }},
+      std::move(listener));
+}
+
+void Balancer::Parts::on_session_changes() {
+  if (replicator) {
+    replicator->flush();
+  } else {
+    const auto changes = sessions.take_changes();
+    if (watch_sessions) watch_sessions(changes);
+  }
 }
 
 void Balancer::Parts::note_gone_servers(const Topology& before) {
@@ -349,7 +405,7 @@ bool Balancer::Parts::active() const {
 }
 
 bool Balancer::Parts::owns_sessions() const {
-  return active() || (!vrrpd_connected && !settings.pair);
+  return !retired && (active() || (!vrrpd_connected && !settings.pair));
 }
 
 void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) {
@@ -464,6 +520,65 @@ observe::Source Balancer::Parts::status_source() {
           .view = view};
 }
 
+// ---- An upgrade
+
+/// As a reload would open them, but for those that the old process has.
+Status Balancer::Parts::inherit_sockets(const ListenKey& key, relay::WorkerPool::Opened& opened) {
+  const auto old = inherited->listeners.find(key);
+  if (old == inherited->listeners.end() || old->second.empty()) {
+    return workers.open(key, loop.now(), opened);
+  }
+  if (auto status = workers.complete(key, old->second); !status) return status;
+  opened[key] = std::move(old->second);
+  return {};
+}
+
+void Balancer::Parts::inherit_servers() {
+  const TimePoint now = loop.now();
+  for (const auto& pool : topology->pools) {
+    for (const Server& server : pool->servers) {
+      LiveServer& live = *server.live;
+      const auto known = inherited->servers.find({live.pool, live.address});
+      if (known == inherited->servers.end()) continue;
+      const auto& health = known->second;
+      live.set_up(health.up, now - health.in_state);
+      live.in_state_since = now - health.in_state;
+      live.last_result = health.result;
+      live.last_result_at = now - health.result_age;
+    }
+  }
+  inherited->servers.clear();
+  // What the new file does not want is the old process's to drain: a queue that two processes have
+  // open would not end with it.
+  std::erase_if(inherited->listeners, [&](const auto& entry) {
+    return spec.find_service(entry.first.first, entry.first.second) == nullptr;
+  });
+}
+
+void Balancer::Parts::take_over() {
+  Inherited last = std::move(*inherited);
+  inherited.reset();
+  workers.publish(topology, std::move(last.opened), loop.now());
+  const auto& page = settings.observe.status_listen;
+  if (page && last.status && local_endpoint(last.status.get()) == *page) {
+    status_listener.adopt(*page, std::move(last.status));
+  }
+  last.status.reset();
+  show();
+  start_replication(std::move(last.pair));
+}
+
+void Balancer::Parts::retire(Duration patience) {
+  retired = stopping = true;
+  accepting = false;
+  drain_until = loop.now() + patience;
+  monitor.stop();
+  status_listener.configure(std::nullopt);
+  workers.leave_listeners();
+  workers.ask();
+  drain_ticker.emplace(loop, kDrainInterval, [this] { drain(); });
+}
+
 // ---- The end
 
 void Balancer::Parts::shut_down(Duration patience) {
@@ -482,10 +597,12 @@ void Balancer::Parts::drain() {
   if (accepting && (!active() || now >= handover_until || out_of_time)) {
     accepting = false;
     workers.stop_accepting();
-    return;  // what waited in the accept queues is counted at the next tick
+    workers.ask();
+    return;  // what waited in the accept queues is counted once they have answered
   }
   const size_t open = workers.open_connections();
   if (accepting || (open > 0 && !out_of_time)) return;
+  if (open == 0 && !out_of_time && !workers.answered()) return;
   if (open > 0) log.info("relay", "{} connections were still open and are reset", open);
   workers.reset_connections();
   loop.stop();
@@ -493,8 +610,9 @@ void Balancer::Parts::drain() {
 
 // ---- The public face
 
-Balancer::Balancer(EventLoop& loop, Logger& log, const Settings& settings)
-    : parts_(std::make_unique<Parts>(loop, log, settings)) {}
+Balancer::Balancer(EventLoop& loop, Logger& log, const Settings& settings,
+                   upgrade::Inheritance* inherited)
+    : parts_(std::make_unique<Parts>(loop, log, settings, inherited)) {}
 Balancer::~Balancer() = default;
 
 Status Balancer::apply(const Spec& spec) {
@@ -569,6 +687,47 @@ bool Balancer::list_connections(std::optional<ListenKey> only,
                         const std::vector<relay::ConnectionInfo>& some, bool last) {
         return on_page(connection_page(some, only ? &*only : nullptr, last));
       });
+}
+
+bool Balancer::may_take_over() const {
+  return parts_->topology && parts_->turned && parts_->checks_settled;
+}
+void Balancer::take_over() {
+  parts_->take_over();
+}
+const Topology& Balancer::topology() const {
+  return *parts_->topology;
+}
+Registry& Balancer::registry() {
+  return parts_->registry;
+}
+sticky::SessionStore& Balancer::sessions() {
+  return parts_->sessions;
+}
+void Balancer::share_listeners(std::function<void(Result<Listeners> shared)> done) {
+  parts_->workers.share_sockets(parts_->loop, std::move(done));
+}
+int Balancer::status_listener() const {
+  return parts_->status_listener.listener();
+}
+int Balancer::pair_listener() const {
+  return parts_->replicator ? parts_->replicator->listener() : -1;
+}
+void Balancer::watch_sessions(std::function<void(const sticky::SessionStore::Changes&)> watch) {
+  parts_->watch_sessions = std::move(watch);
+  parts_->sessions.list_changes(parts_->pair_key || parts_->watch_sessions);
+}
+void Balancer::leave_pair_link() {
+  parts_->replicator.reset();
+}
+void Balancer::return_to_pair_link() {
+  parts_->start_replication();
+}
+void Balancer::retire(Duration patience) {
+  parts_->retire(patience);
+}
+size_t Balancer::open_connections() const {
+  return parts_->workers.open_connections();
 }
 
 void Balancer::shut_down(Duration deadline) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@
 #include "lbcore/model/spec.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/sticky/session_store.h"
+#include "lbcore/upgrade/inheritance.h"
 
 namespace hapair::lbcore {
 
@@ -27,7 +30,10 @@ class Balancer {
  public:
   /// A missing or bad pair key is logged and shown in status(); the balancer works on without
   /// replication.
-  Balancer(EventLoop& loop, Logger& log, const Settings& settings);
+  /// `inherited`: null, or what an old process gives away. It takes the sockets and what is known
+  /// of servers from there, and serves nobody before take_over().
+  Balancer(EventLoop& loop, Logger& log, const Settings& settings,
+           upgrade::Inheritance* inherited = nullptr);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
@@ -66,6 +72,30 @@ class Balancer {
   /// had the last one. False: another list is under way.
   bool list_connections(std::optional<ListenKey> only,
                         std::function<bool(control::ConnectionPage page)> on_page);
+
+  // ---- An upgrade, the new process: apply(), sessions, then
+  /// Whether it could serve at once: its threads turn and every server's state is known.
+  [[nodiscard]] bool may_take_over() const;
+  void take_over();
+
+  // ---- An upgrade, the old process
+  [[nodiscard]] const Topology& topology() const;
+  Registry& registry();
+  sticky::SessionStore& sessions();
+  /// Further descriptors of the listening sockets of all services; `done` on the main thread.
+  using Listeners = std::map<ListenKey, std::vector<UniqueFd>>;
+  void share_listeners(std::function<void(Result<Listeners> shared)> done);
+  [[nodiscard]] int status_listener() const;  // or -1
+  [[nodiscard]] int pair_listener() const;    // or -1
+  /// Sees every change of the sessions from now on; null: no more.
+  void watch_sessions(std::function<void(const sticky::SessionStore::Changes&)> watch);
+  /// The pair link is the new process's now, or ours again.
+  void leave_pair_link();
+  void return_to_pair_link();
+  /// Another process serves: no checks, nothing is accepted any more. Returns from EventLoop::run
+  /// when the last connection has ended, after `patience` at the latest.
+  void retire(Duration patience);
+  [[nodiscard]] size_t open_connections() const;
 
   /// Tells vrrpd to move the VIPs, stops accepting once they are gone, gives open connections until
   /// `deadline`, then returns from EventLoop::run. A second call shortens the deadline.

@@ -43,6 +43,12 @@ constexpr std::array kLbcoreKeys{
         .most = "1m",
         .fallback = "10s",
         .help = "how long open connections may go on when lbcore is told to stop"},
+    Key{.name = "upgrade_timeout",
+        .type = Type::duration,
+        .least = "0",
+        .most = "31d",
+        .fallback = "10m",
+        .help = "how long connections of the old process may go on after an upgrade"},
     Key{.name = "max_sessions",
         .type = Type::integer,
         .least = "1",
@@ -238,6 +244,7 @@ void Resolver::lbcore_section() {
   settings.serving_lease = section->duration("serving_lease");
   settings.drain_timeout = section->duration("drain_timeout");
   timeouts(*section);
+  settings.upgrade_timeout = section->duration("upgrade_timeout");
   settings.max_sessions = static_cast<uint32_t>(section->integer("max_sessions"));
   settings.observe = resolve_observe(*section, [&](std::string_view key, std::string_view what) {
     complain(*section, key, what);

@@ -24,6 +24,7 @@ struct Settings {
   uint32_t workers = 1;
   Duration serving_lease = 500ms;    // vrrpd gives up on us after this silence
   Duration drain_timeout = 10s;      // at exit, for open connections; a reload may change it
+  Duration upgrade_timeout = 10min;  // after an upgrade, likewise; a reload may change it
   uint32_t max_sessions = 1U << 20;  // per pool
   uint64_t config_hash = 0;
   std::optional<config::Pair> pair;

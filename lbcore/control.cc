@@ -47,6 +47,8 @@ std::optional<std::string> ControlApi::handle(std::string_view bytes, uid_t call
     reply = refusal(control::INVALID, "not a request of pairadm");
   } else if (request.has_connections()) {
     reply = connections(request.connections(), later);
+  } else if (request.has_upgrade()) {
+    upgrade(request.upgrade(), caller, later);
   } else {
     reply = answer(request, caller);
   }
@@ -124,6 +126,19 @@ std::optional<control::Reply> ControlApi::connections(const control::Connections
   });
   if (begun) return std::nullopt;
   return refusal(control::REFUSED, "somebody else lists the connections now: try again");
+}
+
+void ControlApi::upgrade(const control::UpgradeRequest& request, uid_t caller,
+                         const Respond& later) {
+  backend_.upgrade(request.by(), caller, [later](Result<control::Upgraded> outcome) {
+    control::Reply reply;
+    if (outcome) {
+      *reply.mutable_upgraded() = std::move(*outcome);
+    } else {
+      reply = refusal(control::FAILED, outcome.error().message);
+    }
+    later(reply.SerializeAsString());
+  });
 }
 
 control::Reply ControlApi::zero(const control::ZeroRequest& request, uid_t caller) {

@@ -29,6 +29,8 @@ class ControlApi {
 
   using OnPage = std::function<bool(control::ConnectionPage page)>;
 
+  using OnUpgraded = std::function<void(Result<control::Upgraded> outcome)>;
+
   /// What is asked of the Balancer; tests bring their own.
   struct Backend {
     std::function<const Spec&()> spec;
@@ -41,6 +43,8 @@ class ControlApi {
     std::function<tl::expected<control::Explanation, ExplainError>(const control::ExplainRequest&)>
         explain;
     std::function<const Spec&()> file;  // the configuration file as it was last taken
+    /// `done` once, now or later.
+    std::function<void(const std::string& by, uid_t caller, OnUpgraded done)> upgrade;
   };
 
   ControlApi(Logger& log, Backend backend) : log_(log), backend_(std::move(backend)) {}
@@ -57,6 +61,7 @@ class ControlApi {
   /// The refusal; nothing when pages are on their way.
   std::optional<control::Reply> connections(const control::ConnectionsRequest& request,
                                             const Respond& later);
+  void upgrade(const control::UpgradeRequest& request, uid_t caller, const Respond& later);
   control::Reply zero(const control::ZeroRequest& request, uid_t caller);
   control::Reply change(const control::Request& request, uid_t caller);
   control::Reply restore_table(const control::RestoreTable& request, uid_t caller);
@@ -82,7 +87,8 @@ ControlApi::Backend backend_of(B& balancer, std::function<const Spec&()> file) {
           },
       .explain =
           [&balancer](const control::ExplainRequest& request) { return balancer.explain(request); },
-      .file = {}};
+      .file = {},
+      .upgrade = {}};
   out.file = std::move(file);
   return out;
 }

@@ -1,31 +1,25 @@
-// lbcore: reads options and configuration, builds the parts, hands them to each other and runs the
-// main loop. Decides nothing about traffic; reloads and the end begin here.
+// lbcore: reads options and configuration and runs the Daemon, alone on this node or in the place
+// of an old process that has started it.
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <getopt.h>
 
-#include "common/control_socket.h"
-#include "common/event_loop.h"
 #include "common/log.h"
 #include "common/pair_key.h"
 #include "common/process.h"
-#include "common/units.h"
-#include "lbcore/balancer.h"
 #include "lbcore/config.h"
-#include "lbcore/control.h"
+#include "lbcore/daemon.h"
 #include "lbcore/health/command_helper.h"
-#include "lbcore/model/reload.h"
-#include "lbcore/role_socket.h"
+#include "lbcore/upgrade/spawn.h"
 
 namespace hapair::lbcore {
 namespace {
 
-constexpr size_t kMostUnread = size_t{32} << 20;  // then a list of connections ends unfinished
 constexpr int kExitFailed = 1;
 constexpr int kExitBadConfig = 2;
 
@@ -38,13 +32,6 @@ constexpr const char* kUsage =
     "  -h, --help      this text\n"
     "  -v, --version   the version\n";
 
-struct Options {
-  std::string config = "/etc/hapair/hapair.conf";
-  std::string node = config::host_name();
-  std::string run_dir = std::string(kDefaultRunDir);
-  bool test = false;
-};
-
 /// The options, or the exit code of a program that is done already.
 tl::expected<Options, int> parse_options(int argc, char** argv) {
   enum : int { kConfig = 256, kNode, kRunDir };
@@ -56,6 +43,8 @@ tl::expected<Options, int> parse_options(int argc, char** argv) {
                                  {"version", no_argument, nullptr, 'v'},
                                  {nullptr, 0, nullptr, 0}};
   Options options;
+  options.program = {.path = upgrade::program_path(argv[0]),
+                     .arguments = std::vector<std::string>(argv, argv + argc)};
   for (int given = 0; (given = ::getopt_long(argc, argv, "thv", kLong, nullptr)) != -1;) {
     switch (given) {
       case kConfig:
@@ -108,135 +97,30 @@ int test_config(const Options& options) {
   return 0;
 }
 
-template <typename Log>
-void for_each_line(std::string_view text, Log log) {
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    log(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+/// What the old process gives, or the lock that says that there is none.
+Result<InstanceLock> take_place(const Options& options, Daemon::Origin& origin) {
+  if (!origin.old) return InstanceLock::acquire(options.run_dir, "lbcore");
+  auto inheritance = origin.old->receive();
+  if (!inheritance) return fail("upgrade: {}", inheritance.error().message);
+  origin.inheritance = std::move(*inheritance);
+  return InstanceLock::adopt(std::move(origin.inheritance.lock));
 }
 
-class Daemon {
- public:
-  Daemon(const Options& options, Loaded loaded, Logger& log)
-      : options_(options),
-        loaded_(std::move(loaded)),
-        log_(log),
-        balancer_(loop_, log_, loaded_.settings),
-        api_(log_, backend_of(balancer_, [this]() -> const Spec& { return loaded_.spec; })),
-        control_(loop_, log_, options_.run_dir + "/lbcore.sock",
-                 {.on_open = {},
-                  .on_message =
-                      [this](ControlConnection& caller, std::string_view request) {
-                        const auto later = [this, id = caller.id()](const std::string& reply) {
-                          ControlConnection* reader = control_.find(id);
-                          return reader != nullptr && reader->queued_bytes() < kMostUnread &&
-                                 reader->send(reply);
-                        };
-                        const auto reply = api_.handle(request, caller.uid(), later);
-                        if (reply) caller.send(*reply);
-                      },
-                  .on_close = {}}),
-        role_(loop_, log_, options_.run_dir, balancer_),
-        on_hangup_(loop_, SIGHUP, [this] { reload(); }),
-        on_reopen_(loop_, SIGUSR1, [this] { balancer_.reopen_access_log(); }),
-        on_terminate_(loop_, SIGTERM, [this] { stop("SIGTERM"); }),
-        on_interrupt_(loop_, SIGINT, [this] { stop("SIGINT"); }) {}
-
-  int run() {
-    for (const std::string& warning : loaded_.warnings) log_.info("config", "{}", warning);
-    if (const auto applied = balancer_.apply(loaded_.spec); !applied) {
-      log_.environment("main", "{}", applied.error().message);
-      return kExitFailed;
-    }
-    log_.info("main", "lbcore {} is node {} of {}: {} services, {} workers", HAPAIR_VERSION,
-              loaded_.settings.node, options_.config, loaded_.spec.services.size(),
-              loaded_.settings.workers);
-    notify_ready();
-    loop_.run();
-    log_.info("main", "stopped");
-    return 0;
-  }
-
- private:
-  void notify_ready() {
-    notify_supervisor(fmt::format("READY=1\nSTATUS={} services, {} pools",
-                                  balancer_.spec().services.size(), balancer_.spec().pools.size()));
-  }
-
-  /// An invalid file or an address in use changes nothing at all.
-  void reload() {
-    notify_supervisor("RELOADING=1");
-    log_.info("reload", "reading {}", options_.config);
-    auto next = load_config(options_.config, options_.node);
-    if (next) {
-      take(std::move(*next));
-    } else {
-      for_each_line(next.error().message,
-                    [this](std::string_view line) { log_.environment("reload", "{}", line); });
-      log_.environment("reload", "refused: nothing has changed");
-    }
-    notify_ready();
-  }
-
-  void take(Loaded next) {
-    for (const std::string& warning : next.warnings) log_.info("reload", "{}", warning);
-    const auto applied = balancer_.apply(merge_reload(loaded_.spec, next.spec, balancer_.spec()));
-    if (!applied) {
-      log_.environment("reload", "refused, nothing has changed: {}", applied.error().message);
-      return;
-    }
-    for (const std::string& key : needs_restart(loaded_.settings, next.settings)) {
-      log_.info("reload", "{}: the change waits for a restart", key);
-    }
-    loaded_.spec = std::move(next.spec);
-    loaded_.settings.drain_timeout = next.settings.drain_timeout;
-    balancer_.set_config_hash(next.settings.config_hash);
-    balancer_.show(next.settings);
-    balancer_.reopen_access_log();
-    log_.info("reload", "done");
-  }
-
-  void stop(std::string_view signal) {
-    // The second one means: now.
-    const Duration patience = stopping_ ? Duration{0} : loaded_.settings.drain_timeout;
-    stopping_ = true;
-    log_.info("main", "{}: stopping, open connections have {}", signal, format_duration(patience));
-    notify_supervisor("STOPPING=1");
-    balancer_.shut_down(patience);
-  }
-
-  const Options& options_;
-  Loaded loaded_;  // the file as last taken; settings as at start, but for reloadable ones
-  Logger& log_;
-  EventLoop loop_;
-  Balancer balancer_;
-  ControlApi api_;
-  ControlServer control_;
-  RoleSocket role_;
-  SignalWatcher on_hangup_;
-  SignalWatcher on_reopen_;
-  SignalWatcher on_terminate_;
-  SignalWatcher on_interrupt_;
-  bool stopping_ = false;
-};
-
 int run(const Options& options) {
+  Daemon::Origin origin{.old = upgrade::NewProcess::from_environment(), .inheritance = {}};
+  const auto refuse = [&](const std::string& reason, int code) {
+    print_lines(stderr, reason);
+    if (origin.old) origin.old->fail(reason);
+    return code;
+  };
   auto loaded = load_config(options.config, options.node);
-  if (!loaded) {
-    print_lines(stderr, loaded.error().message);
-    return kExitBadConfig;
-  }
+  if (!loaded) return refuse(loaded.error().message, kExitBadConfig);
   loaded->settings.run_dir = options.run_dir;
-  const auto lock = InstanceLock::acquire(options.run_dir, "lbcore");
-  if (!lock) {
-    print_lines(stderr, lock.error().message);
-    return kExitFailed;
-  }
+  auto lock = take_place(options, origin);
+  if (!lock) return refuse(lock.error().message, kExitFailed);
   std::signal(SIGPIPE, SIG_IGN);  // before any thread starts
   Logger log("lbcore");
-  Daemon daemon(options, std::move(*loaded), log);
+  Daemon daemon(options, std::move(*loaded), std::move(*lock), std::move(origin), log);
   return daemon.run();
 }
 

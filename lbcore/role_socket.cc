@@ -6,7 +6,8 @@
 
 namespace hapair::lbcore {
 
-RoleSocket::RoleSocket(EventLoop& loop, Logger& log, const std::string& run_dir, Balancer& balancer)
+RoleSocket::RoleSocket(EventLoop& loop, Logger& log, const std::string& run_dir, Balancer& balancer,
+                       ControlServer::When when)
     : loop_(loop),
       log_(log),
       balancer_(balancer),
@@ -14,13 +15,37 @@ RoleSocket::RoleSocket(EventLoop& loop, Logger& log, const std::string& run_dir,
               {.on_open = [this](ControlConnection& connection) { on_open(connection); },
                .on_message = [this](ControlConnection& connection,
                                     std::string_view payload) { on_message(connection, payload); },
-               .on_close = [this](ControlConnection& connection) { on_close(connection); }}) {
+               .on_close = [this](ControlConnection& connection) { on_close(connection); }},
+              when) {
   balancer_.on_serving(
       [this](const role::Serving& serving) { server_.send_all(serving.SerializeAsString()); });
 }
 
 RoleSocket::~RoleSocket() {
   balancer_.on_serving([](const role::Serving&) {});
+}
+
+std::optional<ControlServer::Suspended> RoleSocket::suspend() {
+  server_.pause_accepting();
+  return current_ ? server_.suspend(*current_) : std::nullopt;
+}
+
+void RoleSocket::resume() {
+  server_.resume_accepting();
+  if (current_) server_.resume(*current_);
+}
+
+void RoleSocket::adopt(UniqueFd listener) {
+  server_.adopt(std::move(listener));
+}
+
+void RoleSocket::adopt(UniqueFd connection, uid_t uid, const FrameStream::Rest& rest,
+                       std::vector<role::Router> routers) {
+  ControlConnection* adopted = server_.adopt(std::move(connection), uid, rest);
+  if (adopted == nullptr) return;
+  current_ = adopted->id();
+  balancer_.set_roles(std::move(routers), true);
+  adopted->send(balancer_.serving().SerializeAsString());
 }
 
 void RoleSocket::on_open(ControlConnection& connection) {

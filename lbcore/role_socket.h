@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/control_socket.h"
 #include "common/event_loop.h"
@@ -16,10 +17,22 @@ namespace hapair::lbcore {
 class RoleSocket {
  public:
   /// Throws like ControlServer. `balancer` must outlive this.
-  RoleSocket(EventLoop& loop, Logger& log, const std::string& run_dir, Balancer& balancer);
+  RoleSocket(EventLoop& loop, Logger& log, const std::string& run_dir, Balancer& balancer,
+             ControlServer::When when = ControlServer::When::now);
   ~RoleSocket();
   RoleSocket(const RoleSocket&) = delete;
   RoleSocket& operator=(const RoleSocket&) = delete;
+
+  // The move to another process: see ControlServer.
+  [[nodiscard]] int listener() const { return server_.listener(); }
+  /// vrrpd is neither heard nor told anything from now on. What there is of its connection.
+  std::optional<ControlServer::Suspended> suspend();
+  void resume();
+  void leave() { server_.leave(); }
+  /// vrrpd, when it was connected, has said `routers` so far. The balancer's word goes out at once.
+  void adopt(UniqueFd listener);
+  void adopt(UniqueFd connection, uid_t uid, const FrameStream::Rest& rest,
+             std::vector<role::Router> routers);
 
  private:
   void on_open(ControlConnection& connection);

@@ -30,6 +30,10 @@ Checker::Checker(CheckContext& context, const Endpoint& server, const CheckSpec&
   if (predecessor != nullptr) {
     last_result_ = predecessor->last_result_;
     last_result_at_ = predecessor->last_result_at_;
+  } else if (const LiveServer& live = *targets.front().live; live.in_state_since != TimePoint{}) {
+    state_.decide(live.up.load(std::memory_order_relaxed));
+    last_result_ = live.last_result;
+    last_result_at_ = live.last_result_at;
   }
   if (probe_ == nullptr) {
     last_result_ = "not checked";

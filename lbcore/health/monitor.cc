@@ -69,7 +69,9 @@ void Monitor::configure(const Topology& topology) {
   }
   // Nobody knows any more of who is gone; should it be configured again, its first check decides.
   for (const auto& [id, server] : old_servers) {
-    if (!parts_->servers.contains(id)) server.first->up.store(false, std::memory_order_relaxed);
+    if (parts_->servers.contains(id)) continue;
+    server.first->up.store(false, std::memory_order_relaxed);
+    server.first->in_state_since = {};
   }
   for (auto& [key, task] : tasks) {
     std::unique_ptr<Checker>& checker = parts_->checkers[key];
@@ -94,6 +96,11 @@ void Monitor::configure(const Topology& topology) {
                                         std::move(task.targets), predecessor);
   }
   parts_->configuring = false;
+}
+
+void Monitor::stop() {
+  parts_->checkers.clear();
+  parts_->servers.clear();
 }
 
 bool Monitor::settled() const {

@@ -23,8 +23,12 @@ class Monitor {
 
   /// Starts checks of new servers at once (first check without delay), stops those of servers that
   /// are gone, restarts those whose CheckSpec changed without forgetting the verdict.
-  /// `check = none`: up.
+  /// `check = none`: up. A server that is new here and whose state is known (in_state_since:
+  /// another process has checked it) keeps that until results change it.
   void configure(const Topology& topology);
+
+  /// Ends all checks; what servers are, they stay.
+  void stop();
 
   /// Every configured server has had its first result. A check that failed for want of a descriptor
   /// of ours is none: a node that cannot check must not claim that it can serve.

@@ -216,6 +216,12 @@ void StatusListener::configure(const std::optional<Endpoint>& listen) {
   if (listen_) open();
 }
 
+void StatusListener::adopt(const Endpoint& listen, UniqueFd listener) {
+  listen_ = listen;
+  fd_ = std::move(listener);
+  watcher_.start(fd_.get(), ev::READ);
+}
+
 void StatusListener::open() {
   auto fd = listen_on(*listen_);
   if (!fd) {

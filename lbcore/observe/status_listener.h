@@ -38,6 +38,10 @@ class StatusListener {
 
   /// Listens there from now on, or nowhere. The same address as before: nothing is touched.
   void configure(const std::optional<Endpoint>& listen);
+  /// The listening socket, or -1, for another process to serve as well.
+  [[nodiscard]] int listener() const { return fd_.get(); }
+  /// Listens at `listen` through another process's socket.
+  void adopt(const Endpoint& listen, UniqueFd listener);
   /// Why it does not listen although it should, or empty.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 

@@ -1,5 +1,6 @@
 #include "lbcore/relay/socket.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -128,6 +129,10 @@ tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server) {
     return tl::unexpected(errno);
   }
   return fd;
+}
+
+UniqueFd duplicate(int fd) {
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 UniqueFd open_server_socket(int family) {

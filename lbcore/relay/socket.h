@@ -22,6 +22,9 @@ Result<std::vector<UniqueFd>> open_datagram_listeners(const Endpoint& endpoint, 
 /// A datagram socket that talks to `server` only; else the errno of what failed.
 tl::expected<UniqueFd, int> connect_datagrams(const Endpoint& server);
 
+/// Another descriptor of the same socket; errno says why when it is not valid.
+UniqueFd duplicate(int fd);
+
 /// A socket for a connection to a server; errno says why when it is not valid.
 UniqueFd open_server_socket(int family);
 /// Before connect(): bytes follow at once, and carry the handshake's last acknowledgement. One

@@ -75,7 +75,13 @@ void UdpListener::close_gently() {
   set_timer();
 }
 
+void UdpListener::stop_reading() {
+  reads_ = false;
+  watcher_.stop();
+}
+
 void UdpListener::drain() {
+  if (!reads_) return;
   for (int i = 0; i < kDrainMost && take_batch(); ++i) {
   }
 }

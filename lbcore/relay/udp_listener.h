@@ -30,6 +30,8 @@ class UdpListener final : public WheelNode {
   ~UdpListener() override;  // ends its flows
 
   void start() { watcher_.start(fd_.get(), SocketLoop::Watch::kRead); }
+  /// Another process reads the socket from now on; answers still leave through it.
+  void stop_reading();
   /// A reload may have changed anything about it; flows whose server is still there stay.
   void set_service(std::shared_ptr<const Service> service);
   /// Forwards what waits in the socket; over() as soon as every flow has its answer, or after a
@@ -85,6 +87,7 @@ class UdpListener final : public WheelNode {
   TimePoint give_up_{};  // while closing
   bool closing_ = false;
   bool over_ = false;
+  bool reads_ = true;
 };
 
 }  // namespace hapair::lbcore::relay

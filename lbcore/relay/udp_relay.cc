@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker.h"
 
 namespace hapair::lbcore::relay {
@@ -14,22 +15,27 @@ UdpRelay::~UdpRelay() {
   end_all();
 }
 
-void UdpRelay::take(const Topology& topology, std::map<ListenKey, UniqueFd>& opened) {
-  std::map<ListenKey, std::unique_ptr<UdpListener>> kept;
+void UdpRelay::take(const Topology& topology, std::map<ListenKey, std::vector<UniqueFd>>& opened) {
+  std::multimap<ListenKey, std::unique_ptr<UdpListener>> kept;
   for (const auto& service : topology.services) {
     const ListenKey key{service->spec.protocol, service->spec.listen};
     if (key.first != Protocol::udp) continue;
     if (const auto is_new = opened.find(key); is_new != opened.end()) {
       if (!buffers_) buffers_.emplace();
-      auto listener = std::make_unique<UdpListener>(*this, std::move(is_new->second), service);
-      listener->start();
+      for (UniqueFd& fd : is_new->second) {
+        auto listener = std::make_unique<UdpListener>(*this, std::move(fd), service);
+        listener->start();
+        kept.emplace(key, std::move(listener));
+      }
       opened.erase(is_new);
-      kept[key] = std::move(listener);
-    } else if (const auto has = listeners_.find(key); has != listeners_.end()) {
-      has->second->set_service(service);
-      kept[key] = std::move(has->second);
-      listeners_.erase(has);
+      continue;
     }
+    const auto [first, last] = listeners_.equal_range(key);
+    for (auto has = first; has != last; ++has) {
+      has->second->set_service(service);
+      kept.emplace(key, std::move(has->second));
+    }
+    listeners_.erase(first, last);
   }
   stop();
   listeners_ = std::move(kept);
@@ -41,6 +47,24 @@ void UdpRelay::stop() {
     closing_.push_back(std::move(listener));
   }
   listeners_.clear();
+}
+
+void UdpRelay::leave() {
+  for (auto& [key, listener] : listeners_) {
+    listener->close_gently();
+    listener->stop_reading();
+    closing_.push_back(std::move(listener));
+  }
+  listeners_.clear();
+}
+
+Status UdpRelay::share_sockets(std::map<ListenKey, std::vector<UniqueFd>>& out) const {
+  for (const auto& [key, listener] : listeners_) {
+    UniqueFd fd = duplicate(listener->fd());
+    if (!fd) return fail_system("duplicate a listening socket");
+    out[key].push_back(std::move(fd));
+  }
+  return {};
 }
 
 void UdpRelay::end_all() {

@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "common/rate_limit.h"
+#include "common/result.h"
 #include "common/unique_fd.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
@@ -36,9 +37,13 @@ class UdpRelay {
   /// Serves the UDP services of `topology`; of `opened` it takes the sockets that are new. Call
   /// before the dispatcher knows the topology: what waits at a removed address was promised the old
   /// pools.
-  void take(const Topology& topology, std::map<ListenKey, UniqueFd>& opened);
+  void take(const Topology& topology, std::map<ListenKey, std::vector<UniqueFd>>& opened);
   /// Every listener closes once its flows are answered.
   void stop();
+  /// The same, while another process serves the sockets: what waits is the last that is read.
+  void leave();
+  /// Appends another descriptor of each listening socket.
+  Status share_sockets(std::map<ListenKey, std::vector<UniqueFd>>& out) const;
   /// Closes all at once.
   void end_all();
 
@@ -81,7 +86,7 @@ class UdpRelay {
   ConnectionBudget& budget_;
   const sticky::SipKey secret_ = sticky::random_sip_key();
   std::optional<Buffers> buffers_;
-  std::map<ListenKey, std::unique_ptr<UdpListener>> listeners_;
+  std::multimap<ListenKey, std::unique_ptr<UdpListener>> listeners_;
   std::vector<std::unique_ptr<UdpListener>> closing_;
   UdpFlow* open_ = nullptr;  // list of all flows
   UdpFlow* walk_ = nullptr;  // where list() goes on

@@ -67,10 +67,9 @@ Worker::~Worker() {
 
 // ---- Main thread
 
-void Worker::publish(std::shared_ptr<const Topology> topology,
-                     std::map<ListenKey, UniqueFd> opened) {
+void Worker::publish(std::shared_ptr<const Topology> topology, Sockets opened) {
   // A std::function must be copyable, a descriptor is not.
-  auto sockets = std::make_shared<std::map<ListenKey, UniqueFd>>(std::move(opened));
+  auto sockets = std::make_shared<Sockets>(std::move(opened));
   loop_.post(
       [this, topology = std::move(topology), sockets] { take(topology, std::move(*sockets)); });
 }
@@ -81,6 +80,19 @@ void Worker::stop_accepting() {
     listeners_.clear();
     udp_.stop();
   });
+}
+
+void Worker::leave_listeners() {
+  // Drained all the same: the other process may not want all of them.
+  loop_.post([this] {
+    for (auto& [key, listener] : listeners_) listener->drain();
+    listeners_.clear();
+    udp_.leave();
+  });
+}
+
+void Worker::share_sockets(std::function<void(Result<Sockets> shared)> done) {
+  loop_.post([this, done = std::move(done)] { done(duplicate_sockets()); });
 }
 
 void Worker::reset_connections() {
@@ -111,21 +123,36 @@ void Worker::ask() {
 
 // ---- This thread
 
-void Worker::take(const std::shared_ptr<const Topology>& topology,
-                  std::map<ListenKey, UniqueFd> opened) {
+Result<Worker::Sockets> Worker::duplicate_sockets() const {
+  Sockets out;
+  for (const auto& [key, listener] : listeners_) {
+    UniqueFd fd = duplicate(listener->fd());
+    if (!fd) return fail_system("duplicate a listening socket");
+    out[key].push_back(std::move(fd));
+  }
+  if (auto shared = udp_.share_sockets(out); !shared) return tl::unexpected(shared.error());
+  return out;
+}
+
+void Worker::take(const std::shared_ptr<const Topology>& topology, Sockets opened) {
   udp_.take(*topology, opened);
-  std::map<ListenKey, std::unique_ptr<Listener>> kept;
+  std::multimap<ListenKey, std::unique_ptr<Listener>> kept;
   for (const auto& service : topology->services) {
     const ListenKey key{service->spec.protocol, service->spec.listen};
     if (const auto is_new = opened.find(key); is_new != opened.end()) {
-      auto listener = std::make_unique<Listener>(*this, std::move(is_new->second), service);
-      if (!accepting_paused_) listener->resume();
-      kept[key] = std::move(listener);
-    } else if (const auto has = listeners_.find(key); has != listeners_.end()) {
-      has->second->set_service(service);
-      kept[key] = std::move(has->second);
-      listeners_.erase(has);
+      for (UniqueFd& fd : is_new->second) {
+        auto listener = std::make_unique<Listener>(*this, std::move(fd), service);
+        if (!accepting_paused_) listener->resume();
+        kept.emplace(key, std::move(listener));
+      }
+      continue;
     }
+    const auto [first, last] = listeners_.equal_range(key);
+    for (auto has = first; has != last; ++has) {
+      has->second->set_service(service);
+      kept.emplace(key, std::move(has->second));
+    }
+    listeners_.erase(first, last);
   }
   // Before the pools change: who waits at an address that goes away was promised the old ones.
   for (auto& [key, listener] : listeners_) listener->drain();

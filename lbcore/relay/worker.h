@@ -16,6 +16,7 @@
 
 #include "common/log.h"
 #include "common/rate_limit.h"
+#include "common/result.h"
 #include "common/unique_fd.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
@@ -47,11 +48,17 @@ class Worker {
 
   // ---- Main thread
 
+  /// This worker's share of the sockets of each address: most often one.
+  using Sockets = std::map<ListenKey, std::vector<UniqueFd>>;
   /// Routes by `topology` from now on. Listeners whose address it does not have are drained and
-  /// closed; `opened` are new sockets, each for an address that it has.
-  void publish(std::shared_ptr<const Topology> topology, std::map<ListenKey, UniqueFd> opened);
+  /// closed; `opened` are new sockets, for addresses that it has.
+  void publish(std::shared_ptr<const Topology> topology, Sockets opened);
   /// Drains and closes all listeners; open connections go on, flows until they are answered.
   void stop_accepting();
+  /// The same, while another process serves these very sockets: what arrives from now on is its.
+  void leave_listeners();
+  /// Further descriptors of its listening sockets; `done` is called on this worker's thread.
+  void share_sockets(std::function<void(Result<Sockets> shared)> done);
   void reset_connections();
   /// The next `most` of the open connections, newest first, and then of the flows, `from_start` or
   /// where the last call ended. `done` is called on this worker's thread. One walk at a time.
@@ -119,7 +126,8 @@ class Worker {
     Worker& worker_;
   };
 
-  void take(const std::shared_ptr<const Topology>& topology, std::map<ListenKey, UniqueFd> opened);
+  void take(const std::shared_ptr<const Topology>& topology, Sockets opened);
+  [[nodiscard]] Result<Sockets> duplicate_sockets() const;
   void pause_accepting();
   void resume_accepting();
   void on_timer();
@@ -139,7 +147,7 @@ class Worker {
   Dispatcher dispatcher_;
   std::unique_ptr<char[]> scratch_;
   KernelPipes kernel_pipes_;
-  std::map<ListenKey, std::unique_ptr<Listener>> listeners_;
+  std::multimap<ListenKey, std::unique_ptr<Listener>> listeners_;
   Connection* open_ = nullptr;  // list
   Connection* walk_ = nullptr;  // where list_connections goes on
   std::vector<std::unique_ptr<Connection>> retired_;

@@ -1,6 +1,7 @@
 #include "lbcore/relay/worker_pool.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/socket.h"
@@ -55,10 +56,57 @@ void WorkerPool::publish(const std::shared_ptr<const Topology>& topology, Opened
   }
   listening_ = std::move(listening);
 
+  std::vector<Worker::Sockets> shares(workers_.size());
+  for (auto& [key, sockets] : opened) {
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      shares[i % shares.size()][key].push_back(std::move(sockets[i]));
+    }
+  }
   for (size_t i = 0; i < workers_.size(); ++i) {
-    std::map<ListenKey, UniqueFd> share;
-    for (auto& [key, sockets] : opened) share[key] = std::move(sockets[i]);
-    workers_[i]->publish(topology, std::move(share));
+    workers_[i]->publish(topology, std::move(shares[i]));
+  }
+}
+
+Status WorkerPool::complete(const ListenKey& key, std::vector<UniqueFd>& sockets) const {
+  if (sockets.size() >= workers_.size()) return {};
+  const auto open_all = key.first == Protocol::udp ? open_datagram_listeners : open_listeners;
+  auto more = open_all(key.second, workers_.size() - sockets.size(), true);
+  if (!more) return tl::unexpected(more.error());
+  std::ranges::move(*more, std::back_inserter(sockets));
+  return {};
+}
+
+void WorkerPool::share_sockets(EventLoop& main, std::function<void(Result<Opened> shared)> done) {
+  struct Gathered {
+    Result<Opened> shared;
+    std::vector<Worker::Sockets> by_worker;
+    size_t missing = 0;
+    std::function<void(Result<Opened> shared)> done;
+  };
+  auto gathered = std::make_shared<Gathered>();
+  gathered->by_worker.resize(workers_.size());
+  gathered->missing = workers_.size();
+  gathered->done = std::move(done);
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->share_sockets([&main, gathered, i](Result<Worker::Sockets> shared) {
+      // A std::function must be copyable, a descriptor is not.
+      auto sockets = std::make_shared<Result<Worker::Sockets>>(std::move(shared));
+      main.post([gathered, sockets, i] {
+        if (*sockets) {
+          gathered->by_worker[i] = std::move(**sockets);
+        } else {
+          gathered->shared = tl::unexpected(sockets->error());
+        }
+        if (--gathered->missing > 0) return;
+        for (auto& share : gathered->by_worker) {
+          if (!gathered->shared) break;
+          for (auto& [key, some] : share) {
+            std::ranges::move(some, std::back_inserter((*gathered->shared)[key]));
+          }
+        }
+        gathered->done(std::move(gathered->shared));
+      });
+    });
   }
 }
 
@@ -89,8 +137,20 @@ void WorkerPool::stop_accepting() {
   for (auto& worker : workers_) worker->stop_accepting();
 }
 
+void WorkerPool::leave_listeners() {
+  for (auto& worker : workers_) worker->leave_listeners();
+}
+
 void WorkerPool::reset_connections() {
   for (auto& worker : workers_) worker->reset_connections();
+}
+
+void WorkerPool::ask() {
+  for (auto& worker : workers_) worker->ask();
+}
+
+bool WorkerPool::answered() const {
+  return std::ranges::all_of(workers_, [](const auto& worker) { return worker->answered(); });
 }
 
 bool WorkerPool::beat(TimePoint now) {

@@ -30,7 +30,8 @@ class WorkerPool {
 
   [[nodiscard]] bool listens(const ListenKey& key) const { return listening_.contains(key); }
 
-  /// Sockets that listen already, one per worker and address, until `publish` hands them over.
+  /// Sockets that listen already, at least one per worker and address, until `publish` hands them
+  /// over.
   using Opened = std::map<ListenKey, std::vector<UniqueFd>>;
   Status open(const ListenKey& key, TimePoint now, Opened& opened) const;
 
@@ -43,11 +44,22 @@ class WorkerPool {
   using OnSlice = std::function<bool(const std::vector<ConnectionInfo>& some, bool last)>;
   bool list_connections(EventLoop& main, OnSlice on_slice);
 
+  /// Opens what is missing beside sockets that another process had.
+  Status complete(const ListenKey& key, std::vector<UniqueFd>& sockets) const;
+  /// Further descriptors of all listening sockets, in the order of the workers; `done` is called on
+  /// the main thread.
+  void share_sockets(EventLoop& main, std::function<void(Result<Opened> shared)> done);
+
   void stop_accepting();
+  /// See Worker.
+  void leave_listeners();
   void reset_connections();
   [[nodiscard]] size_t most_connections() const { return budget_.most(); }
   [[nodiscard]] size_t open_connections() const { return budget_.in_use() + budget_.flows(); }
 
+  /// Asks every worker for a sign of life: once answered(), it has done what it was told before.
+  void ask();
+  [[nodiscard]] bool answered() const;
   /// One beat of the serving lease: whether every worker has answered the beat before, which asks
   /// them anew.
   bool beat(TimePoint now);

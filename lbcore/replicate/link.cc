@@ -37,7 +37,7 @@ bool out_of_descriptors(int error) {
 }  // namespace
 
 Link::Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, Timing timing,
-           Callbacks callbacks)
+           Callbacks callbacks, UniqueFd listener)
     : loop_(loop),
       log_(log),
       pair_(std::move(pair)),
@@ -46,6 +46,7 @@ Link::Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, 
       connects_(pair_.own < pair_.other),
       tls_(connects_ ? TlsSide::client : TlsSide::server, key),
       peer_(fmt::format("{} {}", pair_.peer, pair_.other.to_string())),
+      inherited_(std::move(listener)),
       trouble_("not connected yet"),
       retry_after_(timing.retry_least),
       acceptable_(loop.raw()),
@@ -129,7 +130,16 @@ void Link::connect() {
   shake_hands(std::move(*fd));
 }
 
+/// Of the process before this one, unless the address is another now.
+UniqueFd Link::take_inherited() {
+  UniqueFd fd = std::move(inherited_);
+  if (fd && local_endpoint(fd.get()) != pair_.own) fd.reset();
+  return fd;
+}
+
 Status Link::listen() {
+  listener_ = take_inherited();
+  if (listener_) return {};
   UniqueFd fd = make_socket(pair_.own.ip.family());
   if (!fd) return fail_system("socket");
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);

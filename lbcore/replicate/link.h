@@ -46,11 +46,13 @@ class Link {
   static constexpr size_t kMaxHandshakes = 8;
 
   Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, Timing timing,
-       Callbacks callbacks);
+       Callbacks callbacks, UniqueFd listener = {});
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  /// The listening socket, or -1.
+  [[nodiscard]] int listener() const { return listener_.get(); }
   [[nodiscard]] bool up() const { return channel_ != nullptr; }
   [[nodiscard]] size_t room() const { return channel_ ? channel_->room() : 0; }
   void send(std::string_view payload);
@@ -74,6 +76,7 @@ class Link {
   void on_retry(ev::timer& watcher, int events);
   void connect();
   Status listen();
+  UniqueFd take_inherited();
   void on_acceptable(ev::io& watcher, int events);
   void accepted(UniqueFd fd, const Endpoint& from);
   void shake_hands(UniqueFd fd);
@@ -93,6 +96,7 @@ class Link {
   TlsContext tls_;
   std::string peer_;
 
+  UniqueFd inherited_;  // may take the place of a new listening socket, once
   UniqueFd listener_;
   Connections connections_;     // oldest first: those shaking hands, and channel_
   Channel* channel_ = nullptr;  // the authenticated one

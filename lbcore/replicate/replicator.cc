@@ -39,7 +39,8 @@ std::string_view name(State state) {
 
 struct Replicator::Parts {
   Parts(EventLoop& event_loop, Logger& logger, const config::Pair& pair, const PairKey& key,
-        uint64_t config_hash, Registry& registry, sticky::SessionStore& session_store, Hooks given)
+        uint64_t config_hash, Registry& registry, sticky::SessionStore& session_store, Hooks given,
+        UniqueFd listener)
       : loop(event_loop),
         log(logger),
         store(session_store),
@@ -54,7 +55,8 @@ struct Replicator::Parts {
               .on_down =
                   [this](const std::string& reason) {
                     run(protocol.disconnected(reason, loop.now()));
-                  }}),
+                  }},
+             std::move(listener)),
         ticker(event_loop, kTick, [this] { tick(); }) {}
 
   void tick() {
@@ -86,6 +88,7 @@ struct Replicator::Parts {
 
   void take_changes(bool with_digests) {
     const auto changes = with_digests ? store.take_changes_and_digests() : store.take_changes();
+    if (hooks.on_changes) hooks.on_changes(changes);
     run(protocol.changes(changes.list, changes.overflowed,
                          with_digests ? &changes.digests : nullptr, loop.now()));
   }
@@ -130,11 +133,15 @@ struct Replicator::Parts {
 
 Replicator::Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
                        uint64_t config_hash, Registry& registry, sticky::SessionStore& store,
-                       Hooks hooks)
+                       Hooks hooks, UniqueFd listener)
     : parts_(std::make_unique<Parts>(loop, log, pair, key, config_hash, registry, store,
-                                     std::move(hooks))) {}
+                                     std::move(hooks), std::move(listener))) {}
 
 Replicator::~Replicator() = default;
+
+int Replicator::listener() const {
+  return parts_->link.listener();
+}
 
 void Replicator::flush() {
   parts_->flush();

@@ -23,16 +23,22 @@ class Replicator {
         own_status;                         // sent with every heartbeat (without its `peer`)
     std::function<bool()> active;           // decides ties of equal versions
     std::function<void()> on_state_change;  // synced or no longer synced
+    /// What this node's sessions do, as it is sent; may be empty.
+    std::function<void(const sticky::SessionStore::Changes&)> on_changes;
   };
 
   /// Starts listening or connecting at once (the node with the lower address connects). A port in
   /// use or an unreachable peer is logged, shown in sync() and retried; it never throws for those.
+  /// `listener`: of another process that listened at the pair address, or none.
   Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
-             uint64_t config_hash, Registry& registry, sticky::SessionStore& store, Hooks hooks);
+             uint64_t config_hash, Registry& registry, sticky::SessionStore& store, Hooks hooks,
+             UniqueFd listener = {});
   ~Replicator();
   Replicator(const Replicator&) = delete;
   Replicator& operator=(const Replicator&) = delete;
 
+  /// The listening socket, or -1.
+  [[nodiscard]] int listener() const;
   /// The store has changes: send them.
   void flush();
 

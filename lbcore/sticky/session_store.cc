@@ -33,9 +33,18 @@ SessionStore::SessionStore(FindServer find_server, size_t max_sessions_per_pool,
                            std::function<void()> on_change)
     : find_server_(std::move(find_server)),
       max_sessions_per_pool_(max_sessions_per_pool),
-      on_change_(std::move(on_change)) {}
+      on_change_(std::move(on_change)),
+      lists_changes_(static_cast<bool>(on_change_)) {}
 
 SessionStore::~SessionStore() = default;
+
+void SessionStore::list_changes(bool wanted) {
+  if (!on_change_ || lists_changes_.exchange(wanted) == wanted) return;
+  // What was listed before nobody wanted it would keep the next change from waking anybody.
+  const std::lock_guard lock(changes_mutex_);
+  changes_.clear();
+  overflowed_ = false;
+}
 
 void SessionStore::configure(const Topology& topology, TimePoint now) {
   std::unordered_map<PoolId, std::unique_ptr<PoolTable>> gone;  // freed after the lock is
@@ -150,7 +159,7 @@ std::optional<size_t> SessionStore::forget_server(PoolId pool, ServerId server, 
 }
 
 bool SessionStore::list_change(PoolId pool, const Session& session, bool removed) {
-  if (!on_change_) return false;
+  if (!lists_changes_.load(std::memory_order_relaxed)) return false;
   const std::lock_guard lock(changes_mutex_);
   if (overflowed_) return false;  // until the main loop takes notice, one change more or less lost
   if (changes_.size() >= kMaxChanges) {

@@ -8,6 +8,7 @@
 // they happened.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,6 +43,8 @@ class SessionStore {
   SessionStore(FindServer find_server, size_t max_sessions_per_pool,
                std::function<void()> on_change);
   ~SessionStore();
+  /// Main thread: whether changes are listed from now on. Without an `on_change`, never.
+  void list_changes(bool wanted);
   SessionStore(const SessionStore&) = delete;
   SessionStore& operator=(const SessionStore&) = delete;
 
@@ -117,6 +120,7 @@ class SessionStore {
   std::function<void()> on_change_;
   mutable std::shared_mutex tables_mutex_;  // guards the map; written on reload only
   std::unordered_map<PoolId, std::unique_ptr<PoolTable>> tables_;
+  std::atomic<bool> lists_changes_;
   std::mutex changes_mutex_;
   std::vector<SessionChange> changes_;
   bool overflowed_ = false;

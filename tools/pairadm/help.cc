@@ -38,6 +38,7 @@ int run_help(const Invocation&, Shell& shell) {
          "  pairadm handover [--wait [DURATION]] [--force] [ROUTER]\n"
          "  pairadm demote [--force] [--reason TEXT] | pairadm restore\n"
          "  pairadm events [-f]\n"
+         "  pairadm upgrade [--json]\n"
          "  pairadm keygen [FILE]\n"
          "\n"
          "Commands:\n";

@@ -131,6 +131,8 @@ constexpr auto kCommands = std::to_array<Command>({
      "ends demote, and what handover keeps from preempting", {}},
     {0, 0, "events", {}, {Opt::follow, Opt::json}, Service::none, 0, nullptr, run_events,
      "what happened on this node, as lines of JSON", {}},
+    {0, 0, "upgrade", {}, {Opt::json}, Service::none, 0, nullptr, run_upgrade,
+     "lbcore starts anew from the installed program; no client notices", {}},
     {0, 0, "keygen", {}, {}, Service::none, 1, nullptr, run_keygen,
      "make the pair's key: keygen [FILE]", {}},
     {'h', 0, "help", {}, {}, Service::none, 0, nullptr, run_help, "this text", {}},

@@ -53,6 +53,7 @@ int run_handover(const Invocation&, Shell&);
 int run_demote(const Invocation&, Shell&);
 int run_restore(const Invocation&, Shell&);
 int run_events(const Invocation&, Shell&);
+int run_upgrade(const Invocation&, Shell&);
 int run_keygen(const Invocation&, Shell&);
 int run_help(const Invocation&, Shell&);
 int run_version(const Invocation&, Shell&);

@@ -182,6 +182,40 @@ TEST_F(KilledSpeaker, IsNoticedByNobody) {
   EXPECT_TRUE(wait_well());
 }
 
+using UpgradedPair = LoadedPair;
+
+// A new lbcore on the Backup, then on the Active: nothing moves, nothing is lost, and the two new
+// processes are as good a pair as the old ones.
+TEST_F(UpgradedPair, IsNoticedByNobody) {
+  const auto lbcore_of = [&](const std::string& node) {
+    return static_cast<pid_t>(std::stol(read_file(lab_->node(node).run_dir + "/lbcore.lock")));
+  };
+  for (const std::string node : {"lb2", "lb1"}) {
+    load_->mark();
+    const TimePoint begin = Clock::now();
+    const Finished done = lab_->pairadm(node, {"upgrade"});
+    ASSERT_TRUE(done.ok()) << done.err;
+    EXPECT_NE(lbcore_of(node), lab_->node(node).lbcore->pid());
+    ASSERT_TRUE(load_->wait_all(15s));
+    const auto report = load_->report();
+    const std::string figures = fmt::format(
+        "upgrade of {}: outage {} ms, {} failed of {}, kept {} of {}", node, report.outage / 1ms,
+        report.failed, report.requests, report.kept, report.sessions);
+    fmt::print("{}\n", figures);
+    EXPECT_EQ(report.failed, 0U) << figures;
+    EXPECT_EQ(report.kept, kSessions) << figures;
+    EXPECT_EQ(report.changed, 0U) << figures;
+    ASSERT_TRUE(wait_well());
+    EXPECT_EQ(lab_->active_node(), "lb1");
+    EXPECT_EQ(arp_->log().dual_window(begin), Duration::zero());
+  }
+  load_->mark();
+  ASSERT_EQ(::kill(lbcore_of("lb1"), SIGKILL), 0);
+  EXPECT_TRUE(lab_->wait_active("lb2", 5s));
+  ASSERT_TRUE(load_->wait_all(15s));
+  EXPECT_EQ(load_->report().kept, kSessions);
+}
+
 using SplitPair = LoadedPair;
 
 // The switch forgets lb1: both nodes are Active, each alone. Clients see lb2 only, and new ones

@@ -1,6 +1,7 @@
 #include "common/process.h"
 
 #include <filesystem>
+#include <optional>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -20,6 +21,22 @@ TEST(InstanceLock, TheSecondInstanceIsToldWhoHoldsIt) {
     EXPECT_TRUE(InstanceLock::acquire(folder, "lbcore")) << "another program, another lock";
   }
   EXPECT_TRUE(InstanceLock::acquire(folder, "vrrpd")) << "free again";
+  std::filesystem::remove_all(std::filesystem::path(folder).parent_path());
+}
+
+TEST(InstanceLock, StaysLockedWhileItIsGivenToAnother) {
+  std::string pattern = std::filesystem::temp_directory_path() / "hapair-lock-XXXXXX";
+  const std::string folder = std::string(::mkdtemp(pattern.data())) + "/run";
+  std::optional<InstanceLock> heir;
+  {
+    const auto first = InstanceLock::acquire(folder, "lbcore");
+    ASSERT_TRUE(first) << first.error().message;
+    heir.emplace(InstanceLock::adopt(UniqueFd(::dup(first->descriptor()))));
+  }
+  EXPECT_TRUE(heir->sign());
+  EXPECT_FALSE(InstanceLock::acquire(folder, "lbcore"));
+  heir.reset();
+  EXPECT_TRUE(InstanceLock::acquire(folder, "lbcore"));
   std::filesystem::remove_all(std::filesystem::path(folder).parent_path());
 }
 

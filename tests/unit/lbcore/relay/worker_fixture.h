@@ -120,7 +120,7 @@ class WorkerTest : public ::testing::Test {
 
   /// Makes `spec` what the worker routes by; servers are up.
   void publish() {
-    std::map<ListenKey, UniqueFd> opened;
+    Worker::Sockets opened;
     std::map<ListenKey, bool> now;
     for (const ServiceSpec& service : spec.services) {
       const ListenKey key{service.protocol, service.listen};
@@ -130,7 +130,7 @@ class WorkerTest : public ::testing::Test {
       auto sockets = udp ? open_datagram_listeners(service.listen, 1, true)
                          : open_listeners(service.listen, 1, true);
       ASSERT_TRUE(sockets) << sockets.error().message;
-      opened[key] = std::move((*sockets)[0]);
+      opened[key] = std::move(*sockets);
     }
     listening = now;
     topology = registry.build(spec);

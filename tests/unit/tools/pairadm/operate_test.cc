@@ -1,4 +1,5 @@
-// handover, demote, restore, events: what they ask vrrpd, what they print, and their exit codes.
+// handover, demote, restore, events, upgrade: what they ask the daemons, what they print, and their
+// exit codes.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -168,6 +169,45 @@ TEST(Events, a_follower_is_told_how_it_ended) {
   shell.streamed = {refusal(control::FAILED, "cut off before event 9")};
   EXPECT_EQ(shell.run(words("events --follow")), 255);
   EXPECT_EQ(shell.err.str(), "pairadm: cut off before event 9\n");
+}
+
+control::Reply upgraded(uint64_t connections) {
+  control::Reply reply;
+  auto& done = *reply.mutable_upgraded();
+  done.set_old_pid(7);
+  done.set_old_version("1.0");
+  done.set_new_pid(9);
+  done.set_new_version("1.1");
+  done.set_connections(connections);
+  done.set_timeout_ms(600000);
+  return reply;
+}
+
+TEST(Upgrade, says_who_serves_and_what_the_old_process_has_left) {
+  FakeShell shell;
+  shell.daemons["lbcore"] = upgraded(3);
+  EXPECT_EQ(shell.run(words("upgrade")), 0);
+  ASSERT_EQ(shell.asked.size(), 1U);
+  EXPECT_EQ(shell.asked[0].upgrade().by(), "root");
+  EXPECT_EQ(shell.out.str(),
+            "lbcore 1.1 (pid 9) serves instead of 1.0 (pid 7), which has 3 connections left and "
+            "ends after 10m 00s at most\n");
+  EXPECT_GE(shell.calls[0].wait, 30s) << "checks of new servers may take their time";
+}
+
+TEST(Upgrade, that_failed_is_an_error_with_its_reason) {
+  FakeShell shell;
+  shell.daemons["lbcore"] = refusal(control::FAILED, "start /usr/sbin/lbcore: No such file");
+  EXPECT_EQ(shell.run(words("upgrade --json")), 255);
+  EXPECT_EQ(shell.out.str(), "");
+  EXPECT_EQ(shell.err.str(), "pairadm: upgrade: start /usr/sbin/lbcore: No such file\n");
+}
+
+TEST(Upgrade, as_json) {
+  FakeShell shell;
+  shell.daemons["lbcore"] = upgraded(0);
+  EXPECT_EQ(shell.run(words("upgrade --json")), 0);
+  EXPECT_NE(shell.out.str().find("\"new_pid\": 9"), std::string::npos) << shell.out.str();
 }
 
 }  // namespace
