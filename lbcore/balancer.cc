@@ -15,6 +15,7 @@
 #include "lbcore/observe/access_log.h"
 #include "lbcore/observe/pages.h"
 #include "lbcore/observe/status_listener.h"
+#include "lbcore/relay/socket.h"
 #include "lbcore/relay/worker_pool.h"
 #include "lbcore/replicate/replicator.h"
 #include "lbcore/report.h"
@@ -29,6 +30,16 @@ constexpr Duration kExpireInterval = 100ms;
 constexpr Duration kSettleInterval = 10ms;
 constexpr Duration kDrainInterval = 20ms;
 constexpr Duration kHandoverPatience = 2s;  // for vrrpd to move the VIPs away when we stop
+
+/// Whether this process has the rights that a Spec needs.
+Status may_serve(const Spec& spec) {
+  for (const PoolSpec& pool : spec.pools) {
+    if (!pool.relay.transparent) continue;
+    const auto may = relay::may_be_transparent();
+    return may ? may : fail("pool {}: transparent: {}", pool.name, may.error().message);
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -191,6 +202,7 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
 
 Status Balancer::Parts::apply(const Spec& next) {
   if (auto valid = validate(next); !valid) return valid;
+  if (auto may = may_serve(next); !may) return may;
   relay::WorkerPool::Opened opened;
   const auto trouble = open_new(next, opened);
   if (!trouble) return tl::unexpected(trouble.error());

@@ -197,6 +197,7 @@ class Resolver {
     for (const Section* section : config_.all("pool")) pool(*section);
     for (const Section* section : config_.all("server")) server(*section);
     for (const Section* section : config_.all("service")) service(*section);
+    check_transparent_pools();
     choose_checks_of_datagram_pools();
     warn_about_empty_pools();
     if (!errors_.empty()) return tl::unexpected(Error{errors_});
@@ -218,6 +219,7 @@ class Resolver {
   void server(const Section& section);
   void service(const Section& section);
   void datagram_keys(const Section& section, ServiceSpec& service);
+  void check_transparent_pools();
   void choose_checks_of_datagram_pools();
   void warn_about_empty_pools();
 
@@ -399,6 +401,16 @@ void Resolver::datagram_keys(const Section& section, ServiceSpec& service) {
     complain(section, each.key, each.why);
   }
   if (section.has("idle_timeout")) service.idle_timeout = section.duration("idle_timeout");
+}
+
+void Resolver::check_transparent_pools() {
+  for (const ServiceSpec& service : loaded_.spec.services) {
+    const PoolSpec* pool = loaded_.spec.find_pool(service.pool);
+    if (pool == nullptr) continue;
+    if (const auto fits = check_transparent(service, *pool); !fits) {
+      complain(*config_.find("pool", pool->name), "transparent", fits.error().message);
+    }
+  }
 }
 
 /// The default check asks over TCP, where a UDP server need not listen: it would be down for ever.

@@ -14,6 +14,9 @@ void read(const Section& section, std::string_view key, Duration& out) {
 void read(const Section& section, std::string_view key, std::optional<Duration>& out) {
   if (section.has(key)) out = section.duration(key);
 }
+void read(const Section& section, std::string_view key, bool& out) {
+  out = section.yes(key);
+}
 void read(const Section& section, std::string_view key, uint32_t& out) {
   out = static_cast<uint32_t>(section.integer(key));
 }

@@ -17,6 +17,9 @@ std::string text(const std::optional<Duration>& value) {
 std::string text(uint32_t value) {
   return std::to_string(value);
 }
+std::string text(bool value) {
+  return value ? "yes" : "no";
+}
 std::string text(ProxyProtocol value) {
   return std::string(name(value));
 }

@@ -206,6 +206,23 @@ Status check_scope(const IpAddress& ip) {
               ip.to_string());
 }
 
+Status check_transparent(const ServiceSpec& service, const PoolSpec& pool) {
+  if (!pool.relay.transparent) return {};
+  if (service.protocol == Protocol::udp) {
+    return fail("service {} is udp, and transparent is for tcp", service.name);
+  }
+  const auto family = [](const Endpoint& endpoint) {
+    return endpoint.ip.is_v4() ? "IPv4" : "IPv6";
+  };
+  for (const ServerSpec& server : pool.servers) {
+    if (server.address.ip.family() == service.listen.ip.family()) continue;
+    return fail("service {} has {} clients, which server {} ({}) cannot see as themselves",
+                service.name, family(service.listen), server.address.to_string(),
+                family(server.address));
+  }
+  return {};
+}
+
 Status validate(const Spec& spec) {
   std::set<std::string_view> pools;
   for (const PoolSpec& pool : spec.pools) {
@@ -236,6 +253,9 @@ Status validate(const Spec& spec) {
     }
     if (!pools.contains(service.pool)) {
       return fail("service {}: there is no pool {}", service.name, service.pool);
+    }
+    if (auto fits = check_transparent(service, *spec.find_pool(service.pool)); !fits) {
+      return fail("pool {}: transparent: {}", service.pool, fits.error().message);
     }
   }
   return {};

@@ -137,6 +137,8 @@ std::string to_string(const StickySpec& sticky);
 /// interface; the error says why not.
 Status check_listen(Protocol protocol, const Endpoint& listen);
 Status check_scope(const IpAddress& ip);
+/// Whether the servers of a transparent pool can see the clients of this service.
+Status check_transparent(const ServiceSpec& service, const PoolSpec& pool);
 
 /// What must hold for every Spec, whoever made it: names and addresses are unique, pools exist,
 /// weights are in range. The error names the first thing that does not fit.

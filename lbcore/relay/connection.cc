@@ -39,7 +39,9 @@ void subtract(std::atomic<T>& counter, T amount) {
 
 EndedBy why_let_down(const LiveServer* failed, int error) {
   if (exhausted(error)) return EndedBy::resource;
-  if (failed == nullptr) return EndedBy::no_server;
+  if (failed == nullptr) {
+    return cannot_speak_as_client(error) ? EndedBy::resource : EndedBy::no_server;
+  }
   return error == ETIMEDOUT ? EndedBy::server_silence : EndedBy::server;
 }
 
@@ -114,6 +116,11 @@ void Connection::ask_next_server(std::shared_ptr<LiveServer> failed) {
       leave_server();
       return wait_for_descriptor();
     }
+    if (service_->pool->spec.relay.transparent && cannot_speak_as_client(error)) {
+      leave_server();
+      last_error_ = error;
+      break;
+    }
     failed = server_failed(error);
   }
   let_down(std::move(failed));
@@ -127,7 +134,10 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   }
   server_live_ = server;
   leave_queue();
-  server_.fd = open_server_socket(server->address.ip.family());
+  const int family = server->address.ip.family();
+  const bool transparent = service_->pool->spec.relay.transparent;
+  server_.fd =
+      transparent ? open_transparent_socket(family, address_, true) : open_server_socket(family);
   if (!server_.fd) return errno;
   if (!tried_.none()) add<uint64_t>(service_->live->retries, 1);
   tried_.add(server->id);
@@ -146,6 +156,13 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   }
   trace_.asked(SocketLoop::precise_now());
   int error = connect_to(server_.fd.get(), server->address);
+  if (error == EADDRNOTAVAIL && transparent) {
+    // This client's port is connected to this server already, or was a moment ago.
+    server_.fd = open_transparent_socket(family, address_, false);
+    if (!server_.fd) return errno;
+    if (speaks) speak_at_once(server_.fd.get());
+    error = connect_to(server_.fd.get(), server->address);
+  }
   // Near by, the handshake is done before connect() returns; asking at once is cheaper than a turn
   // through the event loop.
   if (error == EINPROGRESS) {

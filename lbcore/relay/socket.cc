@@ -40,6 +40,11 @@ bool set_freebind(int fd, const Endpoint& endpoint) {
          set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
 }
 
+bool set_transparent(int fd, int family) {
+  return family == AF_INET ? set_option(fd, IPPROTO_IP, IP_TRANSPARENT, 1)
+                           : set_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+}
+
 bool bind_to(int fd, const Endpoint& endpoint) {
   sockaddr_storage address{};
   const socklen_t size = endpoint.to_sockaddr(address);
@@ -151,6 +156,36 @@ void send_at_once(int fd) {
 
 void keep_alive(int fd) {
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+UniqueFd open_transparent_socket(int family, const Endpoint& client, bool with_port) {
+  if (client.ip.family() != family) {
+    errno = EAFNOSUPPORT;
+    return {};
+  }
+  UniqueFd fd = open_server_socket(family);
+  if (!fd) return fd;
+  if (!set_transparent(fd.get(), family)) return {};
+  // One client's port may be connected through here to several servers.
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (with_port && bind_to(fd.get(), client)) return fd;
+  if (with_port && errno != EADDRINUSE) return {};
+  // The port is chosen by connect(), which knows the server.
+  set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (!bind_to(fd.get(), Endpoint{client.ip, 0})) return {};
+  return fd;
+}
+
+Status may_be_transparent() {
+  const UniqueFd fd = stream_socket(AF_INET);
+  if (!fd || !set_transparent(fd.get(), AF_INET)) {
+    return fail_system("IP_TRANSPARENT, which needs CAP_NET_ADMIN");
+  }
+  return {};
+}
+
+bool cannot_speak_as_client(int error) {
+  return error == EAFNOSUPPORT || error == EPERM || error == EADDRINUSE || error == EADDRNOTAVAIL;
 }
 
 bool exhausted(int error) {

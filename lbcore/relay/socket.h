@@ -36,6 +36,15 @@ void send_at_once(int fd);
 /// Finds out when the peer has vanished without a word (after the kernel's own times).
 void keep_alive(int fd);
 
+/// The same, which speaks as `client`: from its address, and from its port unless that is taken or
+/// not wanted. A server of another family than the client's is EAFNOSUPPORT.
+UniqueFd open_transparent_socket(int family, const Endpoint& client, bool with_port);
+/// Whether this process may open such sockets.
+Status may_be_transparent();
+/// Whether this error of open_transparent_socket() is about the client's address: no server is to
+/// blame.
+bool cannot_speak_as_client(int error);
+
 /// Whether this error of socket() or accept() means that this machine is out of something that
 /// comes back when connections end.
 bool exhausted(int error);

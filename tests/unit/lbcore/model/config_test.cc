@@ -399,5 +399,18 @@ TEST_F(ConfigTest, MistakesOfStatusPagesAndAccessLog) {
             "an absolute path");
 }
 
+TEST_F(ConfigTest, TransparentIsForTcpAndOneFamily) {
+  const std::string pool = "[pool p]\ncheck = none\ntransparent = yes\n";
+  const std::string server = "[server p/s]\naddress = 10.0.1.1:80\n";
+  const auto loaded = load(pool + server + "[service s]\nlisten = tcp 10.0.0.1:80\npool = p\n");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_TRUE(loaded->spec.pools[0].relay.transparent);
+  EXPECT_EQ(error_of(pool + server + "[service s]\nlisten = udp 10.0.0.1:53\npool = p\n"),
+            "FILE:3: [pool p]: transparent: service s is udp, and transparent is for tcp");
+  EXPECT_EQ(error_of(pool + server + "[service s]\nlisten = tcp [fd00::1]:80\npool = p\n"),
+            "FILE:3: [pool p]: transparent: service s has IPv6 clients, which server 10.0.1.1:80 "
+            "(IPv4) cannot see as themselves");
+}
+
 }  // namespace
 }  // namespace hapair::lbcore

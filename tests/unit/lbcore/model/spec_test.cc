@@ -122,6 +122,19 @@ INSTANTIATE_TEST_SUITE_P(
                [](Spec& spec) { spec.pools[0].servers[0].address = at("[fe80::1]:80"); },
                "server web/a: fe80::1 is link-local and means nothing without an interface; use "
                "another address"},
+        Broken{"transparent_udp",
+               [](Spec& spec) {
+                 spec.pools[0].relay.transparent = true;
+                 spec.services[0].protocol = Protocol::udp;
+               },
+               "pool web: transparent: service web is udp, and transparent is for tcp"},
+        Broken{"transparent_families",
+               [](Spec& spec) {
+                 spec.pools[0].relay.transparent = true;
+                 spec.pools[0].servers[1].address = at("[2001:db8::2]:80");
+               },
+               "pool web: transparent: service web has IPv4 clients, which server "
+               "[2001:db8::2]:80 (IPv6) cannot see as themselves"},
         Broken{"same_service",
                [](Spec& spec) {
                  spec.services.push_back(
