@@ -1,0 +1,143 @@
+// What a Balancer is made of, for its own files only: balancer.cc (changes and serving),
+// balancer_sessions.cc (sessions, roles and the pair), balancer_reports.cc (what people and
+// programs are told) and balancer_end.cc (an upgrade, and the end). Everything runs on the main
+// thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "common/pair_key.h"
+#include "common/unique_fd.h"
+#include "lbcore/balancer.h"
+#include "lbcore/health/monitor.h"
+#include "lbcore/health/passive.h"
+#include "lbcore/health/pool_health.h"
+#include "lbcore/model/spec_diff.h"
+#include "lbcore/observe/access_log.h"
+#include "lbcore/observe/pages.h"
+#include "lbcore/observe/status_listener.h"
+#include "lbcore/relay/worker_pool.h"
+#include "lbcore/replicate/replicator.h"
+#include "lbcore/sticky/session_store.h"
+
+namespace hapair::lbcore {
+
+struct Balancer::Parts {
+  Parts(EventLoop& event_loop, Logger& logger, Settings given, upgrade::Inheritance* inherited);
+
+  // Changes
+  Status apply(const Spec& next);
+  using Trouble = std::map<ListenKey, std::string>;
+  Result<Trouble> open_new(const Spec& next, relay::WorkerPool::Opened& opened);
+  void publish(relay::WorkerPool::Opened opened, const Trouble& trouble);
+  void retry_trouble();
+
+  // Serving
+  [[nodiscard]] std::string not_serving_reason() const;
+  [[nodiscard]] role::Serving serving() const;
+  void send_serving();
+  void send_if_changed();
+  void beat();
+  void wait_for_first_checks();
+  void look_at_pools_soon();
+
+  // Sessions and the pair
+  std::optional<PairKey> load_key();
+  void start_replication(UniqueFd listener = {});
+  void on_session_changes();
+  void note_gone_servers(const Topology& before);
+  void forget_gone_servers();
+  [[nodiscard]] bool active() const;
+  [[nodiscard]] bool owns_sessions() const;
+  void set_roles(std::vector<role::Router> next, bool connected);
+  [[nodiscard]] control::Sync sync() const;
+
+  // Reports
+  [[nodiscard]] control::NodeStatus own_status() const;
+  [[nodiscard]] control::NodeStatus status_without_services() const;
+  void show();
+  [[nodiscard]] observe::Source status_source();
+  [[nodiscard]] std::string hung() const;
+
+  // Upgrade
+  void inherit_servers();
+  [[nodiscard]] Status inherit_sockets(const ListenKey& key, relay::WorkerPool::Opened& opened);
+  void take_over();
+  void retire(Duration patience);
+
+  void shut_down(Duration patience);
+  void drain();
+
+  EventLoop& loop;
+  Logger& log;
+  Settings settings;
+  TimePoint started;
+  std::string replication_trouble;
+  std::optional<PairKey> pair_key;  // without it there is no replication
+  Registry registry;
+  sticky::SessionStore sessions;
+  health::Monitor monitor;
+  observe::AccessLog access_log;  // before the workers: they write to it to the end
+  health::PoolHealth pool_health;
+  health::Passive passive;
+  relay::WorkerPool workers;
+  std::unique_ptr<replicate::Replicator> replicator;
+
+  Spec spec;
+  std::shared_ptr<const Topology> topology;  // null before the first apply
+
+  /// Servers that were taken out of their pools, whose sessions are on their way out. The owner's
+  /// business alone, like expiry: the other node hears of it.
+  struct Gone {
+    PoolId pool = 0;
+    ServerId server = 0;
+    size_t cursor = 0;
+  };
+  std::vector<Gone> gone;
+
+  std::vector<role::Router> routers;
+  TimePoint routers_told{};  // what they say of durations was true then
+  bool vrrpd_connected = false;
+  bool owned_sessions = false;
+
+  std::function<void(const role::Serving&)> send = [](const role::Serving&) {};
+  std::string last_sent;
+  bool checks_settled = false;
+  bool look_at_pools_due = false;
+
+  /// From the construction of a new process to its take_over().
+  struct Inherited {
+    std::map<ListenKey, std::vector<UniqueFd>> listeners;
+    std::map<std::pair<std::string, Endpoint>, upgrade::Inheritance::ServerHealth> servers;
+    UniqueFd status;
+    UniqueFd pair;
+    relay::WorkerPool::Opened opened;
+  };
+  std::optional<Inherited> inherited;
+  bool turned = false;   // every worker's loop has, once
+  bool retired = false;  // another process serves
+  std::function<void(const sticky::SessionStore::Changes&)> watch_sessions;
+
+  bool stopping = false;
+  bool accepting = true;
+  TimePoint handover_until;
+  TimePoint drain_until;
+
+  Ticker beat_ticker;
+  Ticker trouble_ticker;
+  Ticker expire_ticker;
+  Ticker rate_ticker;
+  std::optional<Ticker> settle_ticker;
+  std::optional<Ticker> drain_ticker;
+  observe::StatusListener status_listener;
+};
+
+}  // namespace hapair::lbcore

@@ -1,0 +1,112 @@
+// The balancer's sessions: who owns them, what becomes of those of servers that are gone, and their
+// replication to the peer.
+#include <algorithm>
+#include <utility>
+
+#include "lbcore/balancer_parts.h"
+
+namespace hapair::lbcore {
+
+std::optional<PairKey> Balancer::Parts::load_key() {
+  if (!settings.pair) return std::nullopt;
+  const auto key = load_pair_key(settings.pair->key_file);
+  if (key) return *key;
+  replication_trouble = key.error().message;
+  log.environment("replication", "off, sessions stay on this node: {}", replication_trouble);
+  return std::nullopt;
+}
+
+void Balancer::Parts::start_replication(UniqueFd listener) {
+  if (!pair_key) return;
+  replicator = std::make_unique<replicate::Replicator>(
+      loop, log, *settings.pair, *pair_key, settings.config_hash, registry, sessions,
+      replicate::Replicator::Hooks{.own_status = [this] { return own_status(); },
+                                   .active = [this] { return owns_sessions(); },
+                                   .on_state_change = [this] { send_if_changed(); },
+                                   .on_changes =
+                                       [this](const auto& changes) {
+                                         if (watch_sessions) watch_sessions(changes);
+                                       }},
+      std::move(listener));
+}
+
+void Balancer::Parts::on_session_changes() {
+  if (replicator) {
+    replicator->flush();
+  } else {
+    const auto changes = sessions.take_changes();
+    if (watch_sessions) watch_sessions(changes);
+  }
+}
+
+void Balancer::Parts::note_gone_servers(const Topology& before) {
+  const auto is_there = [&](PoolId pool, ServerId server) {
+    return std::ranges::any_of(topology->pools, [&](const auto& each) {
+      return each->id == pool && std::ranges::any_of(each->servers, [&](const Server& its) {
+               return its.live->id == server;
+             });
+    });
+  };
+  std::erase_if(gone, [&](const Gone& each) { return is_there(each.pool, each.server); });
+  if (!owns_sessions()) return;
+  for (const auto& pool : before.pools) {
+    for (const Server& server : pool->servers) {
+      const ServerId id = server.live->id;
+      if (server.live->sessions.load(std::memory_order_relaxed) > 0 && !is_there(pool->id, id))
+        gone.push_back({.pool = pool->id, .server = id, .cursor = 0});
+    }
+  }
+}
+
+void Balancer::Parts::forget_gone_servers() {
+  if (gone.empty()) return;
+  Gone& first = gone.back();
+  const auto next = sessions.forget_server(first.pool, first.server, loop.now(), first.cursor);
+  if (next) {
+    first.cursor = *next;
+  } else {
+    gone.pop_back();
+  }
+}
+
+bool Balancer::Parts::active() const {
+  return std::ranges::any_of(
+      routers, [](const role::Router& router) { return router.state() == role::STATE_ACTIVE; });
+}
+
+bool Balancer::Parts::owns_sessions() const {
+  return !retired && (active() || (!vrrpd_connected && !settings.pair));
+}
+
+void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) {
+  if (connected != vrrpd_connected) {
+    log.info("role", "vrrpd {}", connected ? "is connected" : "is gone");
+  }
+  const bool was_active = active();
+  routers = std::move(next);
+  routers_told = loop.now();
+  vrrpd_connected = connected;
+  if (active() != was_active) {
+    log.info("role", "{}", active() ? "this node is Active" : "this node is no longer Active");
+  }
+  const bool owns = owns_sessions();
+  // A new owner does not know how long the sessions were idle at the old one.
+  if (owns && !owned_sessions) sessions.restart_timeouts(loop.now());
+  owned_sessions = owns;
+}
+
+control::Sync Balancer::Parts::sync() const {
+  if (replicator) return replicator->sync();
+  control::Sync out;
+  out.set_sessions(sessions.size());
+  if (!settings.pair) {
+    out.set_state("alone");
+    return out;
+  }
+  out.set_state("disconnected");
+  out.set_peer(fmt::format("{} {}", settings.pair->peer, settings.pair->other.to_string()));
+  out.set_detail(replication_trouble);
+  return out;
+}
+
+}  // namespace hapair::lbcore
