@@ -76,7 +76,9 @@ class Table {
             [](const control::ExplainRequest&) -> tl::expected<control::Explanation, ExplainError> {
           return tl::unexpected(ExplainError{control::NOT_FOUND, "No such service"});
         },
-        .file = [this]() -> const Spec& { return file_; }};
+        .file = [this]() -> const Spec& { return file_; },
+        .upgrade = [](const std::string&, uid_t,
+                      const ControlApi::OnUpgraded& done) { done(fail("not here")); }};
   }
 
   Spec file_;

@@ -47,6 +47,8 @@ class ControlApiTest : public testing::Test {
   std::vector<std::string> zeroed_;
   std::vector<std::string> pages_;
   bool busy_ = false;
+  std::string upgraded_by_;
+  ControlApi::OnUpgraded upgraded_;
   control::Listing listing_;
   ControlApi api_{log_,
                   {.spec = [this]() -> const Spec& { return spec_; },
@@ -83,8 +85,37 @@ class ControlApiTest : public testing::Test {
                      out.set_service("web");
                      return out;
                    },
-                   .file = [this]() -> const Spec& { return file_; }}};
+                   .file = [this]() -> const Spec& { return file_; },
+                   .upgrade =
+                       [this](const std::string& by, uid_t, ControlApi::OnUpgraded done) {
+                         upgraded_by_ = by;
+                         upgraded_ = std::move(done);
+                       }}};
 };
+
+TEST_F(ControlApiTest, AnUpgradeIsAnsweredWhenItIsDoneOrHasFailed) {
+  control::Request request;
+  request.mutable_upgrade()->set_by("alice");
+  const auto later = [this](const std::string& reply) {
+    pages_.push_back(reply);
+    return true;
+  };
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 0, later));
+  EXPECT_EQ(upgraded_by_, "alice");
+  EXPECT_TRUE(pages_.empty());
+  control::Upgraded outcome;
+  outcome.set_new_pid(4711);
+  upgraded_(outcome);
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 0, later));
+  upgraded_(fail("it ended before it served"));
+  ASSERT_EQ(pages_.size(), 2U);
+  control::Reply reply;
+  ASSERT_TRUE(reply.ParseFromString(pages_[0]));
+  EXPECT_EQ(reply.upgraded().new_pid(), 4711U);
+  ASSERT_TRUE(reply.ParseFromString(pages_[1]));
+  EXPECT_EQ(reply.code(), control::FAILED);
+  EXPECT_EQ(reply.message(), "it ended before it served");
+}
 
 TEST_F(ControlApiTest, EditIsAppliedOnce) {
   const auto reply = ask(add_service("192.0.2.10:80"));

@@ -75,7 +75,8 @@ struct ReplicatingNode {
                                 return status;
                               },
                           .active = [this] { return active; },
-                          .on_state_change = [this] { ++state_changes; }});
+                          .on_state_change = [this] { ++state_changes; },
+                          .on_changes = {}});
   }
   void stop() { replicator.reset(); }
 
