@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/spawn.h"
 #include "common/unique_fd.h"
 #include "lbcore/health/command_message.h"
 
@@ -63,14 +64,6 @@ void be_ordinary() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
 }
 
 class Helper {
@@ -166,8 +159,8 @@ void Helper::start(CommandOrder order) {
   UniqueFd trouble_write(trouble[1]);
   ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
 
-  auto argv = pointers(order.argv);
-  auto environment = pointers(order.environment);
+  auto argv = exec_pointers(order.argv);
+  auto environment = exec_pointers(order.environment);
   const pid_t helper = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return failed(errno);

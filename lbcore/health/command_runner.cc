@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "common/spawn.h"
 #include "lbcore/health/command_helper.h"
 
 namespace hapair::lbcore::health {
@@ -71,25 +71,15 @@ Status CommandRunner::start_helper() {
   posix_spawn_file_actions_t files;
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawn_file_actions_adddup2(&files, theirs.get(), kHelperSocket);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t all;
-  sigset_t none;
-  ::sigfillset(&all);
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
   // A group of its own: Ctrl-C at the terminal is for lbcore.
-  ::posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  const SpawnAttributes attributes(POSIX_SPAWN_SETPGROUP);
   std::string name = "lbcore";
   std::string option = kHelperOption;
   const std::array<char*, 3> argv{name.data(), option.data(), nullptr};
   const std::array<char*, 1> environment{nullptr};
   pid_t pid = 0;
-  const int error =
-      ::posix_spawn(&pid, program_.c_str(), &files, &attributes, argv.data(), environment.data());
-  ::posix_spawnattr_destroy(&attributes);
+  const int error = ::posix_spawn(&pid, program_.c_str(), &files, attributes.get(), argv.data(),
+                                  environment.data());
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0) return fail_system("start the helper for commands", error);
   helper_ = pid;

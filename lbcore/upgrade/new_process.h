@@ -9,12 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "common/control_socket.h"
-#include "common/event_loop.h"
-#include "common/log.h"
-#include "common/process.h"
-#include "lbcore/balancer.h"
-#include "lbcore/role_socket.h"
+#include "lbcore/upgrade/estate.h"
 #include "lbcore/upgrade/inheritance.h"
 #include "lbcore/upgrade/packet.h"
 #include "lbcore/upgrade/session_feed.h"
@@ -32,17 +27,8 @@ class NewProcess {
   /// Tells the old process, which serves on.
   void fail(const std::string& reason);
 
-  /// What becomes of the inheritance, once the parts exist.
-  struct Estate {
-    EventLoop& loop;
-    Logger& log;
-    Balancer& balancer;
-    ControlServer& control;
-    RoleSocket& role;
-    const InstanceLock& lock;
-  };
-  /// `inheritance`: what the parts have not taken. `on_serving` when this process serves;
-  /// `on_failure` when it never will.
+  /// Once the parts exist. `inheritance`: what they have not taken. `on_serving` when this process
+  /// serves; `on_failure` when it never will.
   void prepare(Estate estate, Inheritance inheritance, std::function<void()> on_serving,
                std::function<void()> on_failure);
 

@@ -20,13 +20,8 @@
 
 #include <sys/types.h>
 
-#include "common/control_socket.h"
-#include "common/event_loop.h"
-#include "common/log.h"
-#include "common/process.h"
 #include "common/schema/control.pb.h"
-#include "lbcore/balancer.h"
-#include "lbcore/role_socket.h"
+#include "lbcore/upgrade/estate.h"
 #include "lbcore/upgrade/packet.h"
 #include "lbcore/upgrade/session_feed.h"
 
@@ -34,15 +29,6 @@ namespace hapair::lbcore::upgrade {
 
 class OldProcess {
  public:
-  /// What is given away.
-  struct Estate {
-    EventLoop& loop;
-    Logger& log;
-    Balancer& balancer;
-    ControlServer& control;
-    RoleSocket& role;
-    const InstanceLock& lock;
-  };
   struct Program {
     std::string path;
     std::vector<std::string> arguments;  // argv[0] included

@@ -12,19 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/spawn.h"
 #include "common/unique_fd.h"
 
 namespace hapair::lbcore::upgrade {
 
 namespace {
-
-std::vector<char*> pointers(std::vector<std::string>& words) {
-  std::vector<char*> out;
-  out.reserve(words.size() + 1);
-  for (std::string& word : words) out.push_back(word.data());
-  out.push_back(nullptr);
-  return out;
-}
 
 std::vector<std::string> environment_with(int channel) {
   const std::string own = std::string(kChannelVariable) + '=';
@@ -78,8 +71,8 @@ Result<pid_t> spawn(const std::string& program, const std::vector<std::string>& 
                     int channel) {
   std::vector<std::string> words = arguments;
   std::vector<std::string> environment = environment_with(channel);
-  const std::vector<char*> argv = pointers(words);
-  const std::vector<char*> envp = pointers(environment);
+  const std::vector<char*> argv = exec_pointers(words);
+  const std::vector<char*> envp = exec_pointers(environment);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_system("create a pipe");
   const UniqueFd reader(ends[0]);

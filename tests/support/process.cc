@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/result.h"
+#include "common/spawn.h"
 #include "tests/support/namespace.h"
 
 namespace hapair::test {
@@ -46,14 +47,6 @@ std::string contents(const UniqueFd& fd) {
     if (got <= 0) return text;
     text.append(buffer.data(), static_cast<size_t>(got));
   }
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
 }
 
 // Between fork and exec: async-signal-safe calls only, other threads may hold any lock.
@@ -89,8 +82,8 @@ Process::Process(const Launch& launch)
   std::vector<std::string> arguments = launch.argv;
   std::vector<std::string> environment = launch.env;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  const std::vector<char*> argv = pointers(arguments);
-  const std::vector<char*> env = pointers(environment);
+  const std::vector<char*> argv = exec_pointers(arguments);
+  const std::vector<char*> env = exec_pointers(environment);
 
   std::array<int, 2> trouble{};
   if (::pipe2(trouble.data(), O_CLOEXEC) != 0) throw_system("create a pipe");

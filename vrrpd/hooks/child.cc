@@ -8,11 +8,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "common/result.h"
+#include "common/spawn.h"
 #include "common/units.h"
 
 namespace hapair::vrrp {
@@ -23,14 +23,6 @@ constexpr size_t kLongestLine = 400;
 constexpr size_t kReadAtOnce = 4096;
 constexpr int kReadsPerWakeup = 4;  // one that floods its output must not starve the others
 constexpr Duration kTermToKill = 2s;
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
 
 }  // namespace
 
@@ -73,21 +65,11 @@ Status Child::start() {
   ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&files, theirs.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&files, theirs.get(), STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t all;
-  sigset_t none;
-  ::sigfillset(&all);
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  const auto argv = pointers(launch_.argv);
-  const auto environment = pointers(launch_.environment);
-  const int error = ::posix_spawn(&pid_, launch_.argv.front().c_str(), &files, &attributes,
+  const SpawnAttributes attributes(POSIX_SPAWN_SETSID);
+  const auto argv = exec_pointers(launch_.argv);
+  const auto environment = exec_pointers(launch_.environment);
+  const int error = ::posix_spawn(&pid_, launch_.argv.front().c_str(), &files, attributes.get(),
                                   argv.data(), environment.data());
-  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
     pid_ = -1;
