@@ -13,6 +13,28 @@
 
 namespace hapair::lbcore::relay::kernel {
 
+#ifdef HAPAIR_SANITIZED
+
+// Sanitizers see glibc's functions only: the buffers, and which descriptors begin.
+inline ssize_t recv(int fd, void* to, size_t bytes, int flags) {
+  return ::recv(fd, to, bytes, flags);
+}
+inline ssize_t send(int fd, const void* from, size_t bytes, int flags) {
+  return ::send(fd, from, bytes, flags);
+}
+inline int connect(int fd, const sockaddr* to, socklen_t size) {
+  return ::connect(fd, to, size);
+}
+inline int accept4(int fd, sockaddr* from, socklen_t* size, int flags) {
+  return ::accept4(fd, from, size, flags);
+}
+/// Without a timeout.
+inline int epoll_wait(int fd, epoll_event* events, int most) {
+  return ::epoll_wait(fd, events, most, -1);
+}
+
+#else
+
 inline ssize_t recv(int fd, void* to, size_t bytes, int flags) {
   return ::syscall(SYS_recvfrom, fd, to, bytes, flags, nullptr, nullptr);
 }
@@ -33,5 +55,7 @@ inline int accept4(int fd, sockaddr* from, socklen_t* size, int flags) {
 inline int epoll_wait(int fd, epoll_event* events, int most) {
   return static_cast<int>(::syscall(SYS_epoll_pwait, fd, events, most, -1, nullptr, 0));
 }
+
+#endif
 
 }  // namespace hapair::lbcore::relay::kernel
