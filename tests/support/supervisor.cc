@@ -114,8 +114,11 @@ std::string unit_of_vrrpd(const std::string& command) {
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("Protect") || line.starts_with("Private")) continue;
     if (line.starts_with("[Unit]")) line += "\nDefaultDependencies=no";
-    // A sanitizer looks for leaks with calls of a debugger, which the unit forbids.
-    if (kSanitized && line == "[Service]") line += "\nEnvironment=ASAN_OPTIONS=detect_leaks=0";
+    // A sanitizer looks for leaks with calls of a debugger, which the unit forbids, and ends who
+    // starts threads after a fork.
+    if (kSanitized && line == "[Service]") {
+      line += "\nEnvironment=ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=die_after_fork=0";
+    }
     const std::string installed = "/usr/sbin/vrrpd";
     if (const size_t at = line.find(installed); at != std::string::npos) {
       line.replace(at, installed.size(), command);
