@@ -49,18 +49,6 @@ std::string contents(const UniqueFd& fd) {
   }
 }
 
-/// Becomes readable when the process ends. The thread sanitizer does not see it being opened, by a
-/// bare system call; seeing it closed it would take it for the one that had its number before.
-struct PidFd {
-  explicit PidFd(pid_t pid) : fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
-  ~PidFd() {
-    if (fd >= 0) ::syscall(SYS_close, fd);
-  }
-  PidFd(const PidFd&) = delete;
-  PidFd& operator=(const PidFd&) = delete;
-  int fd;
-};
-
 // Between fork and exec: async-signal-safe calls only, other threads may hold any lock.
 [[noreturn]] void become(const std::array<int, 3>& streams, int namespace_fd, pid_t parent,
                          char** argv, char** env, int trouble_fd) {
@@ -152,9 +140,9 @@ void Process::signal(int number) {
 
 std::optional<Exit> Process::wait(Duration within) {
   if (exit_) return exit_;
-  const PidFd handle(pid_);
-  if (handle.fd >= 0) {
-    pollfd ended{.fd = handle.fd, .events = POLLIN, .revents = 0};
+  const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (handle) {
+    pollfd ended{.fd = handle.get(), .events = POLLIN, .revents = 0};
     const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(within).count();
     ::poll(&ended, 1, static_cast<int>(milliseconds));
   }
