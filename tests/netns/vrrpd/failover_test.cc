@@ -2,6 +2,7 @@
 // lost, and for how long nobody, or both, answer.
 #include <csignal>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,9 +109,12 @@ TEST_P(Failover, both_killed_the_kernel_drops_the_vip_when_its_lease_ends) {
   vrrpd.signal(SIGSTOP);
   ::kill(speaker, SIGKILL);
   vrrpd.signal(SIGKILL);
-  // Two seconds in whole ones of the kernel's, and until its worker has its turn on a busy machine.
+  // After 2 s usually. The kernel's timer for it is deferrable: on Linux 6.18 an address has been
+  // seen to stay for 16 s beyond the end of its lease.
   EXPECT_TRUE(eventually(
-      6s, [&] { return lab_->active_node() == "lb2"; }, "lb2 alone has the VIP"));
+      60s, [&] { return lab_->active_node() == "lb2"; },
+      [&] { return lab_->node("lb1").inside.ip("addr show dev eth0"); }));
+  fmt::print("the VIP was gone after {} ms\n", (Clock::now() - killed) / 1ms);
   EXPECT_GE(Clock::now() - killed, active_down_interval(100, 10ms));
 }
 
@@ -120,9 +124,9 @@ TEST_P(Failover, a_frozen_active_finds_the_other_one_active_and_stays_backup) {
   // Both processes: a guardian that is awake would replace a speaker that stands still.
   vrrpd.signal(SIGSTOP);
   ::kill(speaker, SIGSTOP);
-  // lb2 takes over; the frozen VIP ends with its lease.
+  // lb2 takes over; the frozen VIP ends with its lease, as late as the kernel likes.
   EXPECT_TRUE(eventually(
-      4s, [&] { return lab_->active_node() == "lb2"; }, "lb2 alone has the VIP"));
+      60s, [&] { return lab_->active_node() == "lb2"; }, "lb2 alone has the VIP"));
   vrrpd.signal(SIGCONT);
   ::kill(speaker, SIGCONT);
   EXPECT_TRUE(vrrpd.wait_for_output("Active -> Backup", 2s));

@@ -174,7 +174,7 @@ TEST_F(Respawn, a_node_that_slept_does_not_speak_before_it_has_listened) {
   const pid_t child = speaker();
   lb1().signal(SIGSTOP);
   ::kill(child, SIGSTOP);
-  ASSERT_TRUE(lab_->wait_active("lb2", 5s)) << "the lease of the VIP has ended as well";
+  ASSERT_TRUE(lab_->wait_active("lb2", 60s)) << "the lease of the VIP has ended as well";
   const size_t said = capture.out().size();
   const TimePoint woke = Clock::now();
   ::kill(child, SIGCONT);
