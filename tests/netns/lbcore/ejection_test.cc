@@ -49,14 +49,9 @@ TEST_F(EjectionNetns, AServerThatRefusesStandsAsideAndComesBack) {
 }
 
 TEST_F(EjectionNetns, AServerThatAcceptsAndNeverAnswersIsFoundOut) {
-  const UniqueFd mute = LbcoreLab::server(1).run([] {
-    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage address{};
-    const socklen_t size = Endpoint::parse("10.0.1.11:9000").value().to_sockaddr(address);
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(fd.get(), 4096), 0);  // the kernel accepts
-    return fd;
-  });
+  // The kernel accepts.
+  const UniqueFd mute =
+      listen_in(LbcoreLab::server(1), Endpoint::parse("10.0.1.11:9000").value(), 4096);
   start(
       "[lbcore]\nworkers = 1\n"
       "[service web]\nlisten = tcp 10.0.0.100:80\npool = connects\nidle_timeout = 300ms\n"

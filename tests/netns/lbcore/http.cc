@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <xxhash.h>
@@ -98,6 +99,15 @@ UniqueFd connect_from(const Namespace& from, const Endpoint& target, const IpAdd
   if (!source.is_unspecified() && !to_socket(fd.get(), {source, 0}, &::bind)) return {};
   if (!to_socket(fd.get(), target, &::connect)) return {};
   return fd;
+}
+
+UniqueFd listen_in(const Namespace& in, const Endpoint& listen, int backlog) {
+  return in.run([&] {
+    UniqueFd fd(::socket(listen.ip.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_TRUE(to_socket(fd.get(), listen, &::bind)) << std::strerror(errno);
+    EXPECT_EQ(::listen(fd.get(), backlog), 0);
+    return fd;
+  });
 }
 
 bool Answer::intact() const {

@@ -16,6 +16,9 @@ namespace hapair::test {
 UniqueFd connect_from(const Namespace& from, const Endpoint& target,
                       const IpAddress& source = IpAddress());
 
+/// A TCP socket in `in` that listens at `listen`; nobody accepts unless the test does.
+UniqueFd listen_in(const Namespace& in, const Endpoint& listen, int backlog = 1);
+
 struct Answer {
   int status = 0;             // 0: none
   std::string body = {};      // empty when only its checksum was asked for

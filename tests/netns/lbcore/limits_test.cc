@@ -18,16 +18,6 @@ using ::testing::HasSubstr;
 
 class Limits : public LbcoreLab {
  protected:
-  UniqueFd occupy(uint16_t port) {
-    return lb().run([&] {
-      UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      sockaddr_storage address{};
-      const socklen_t size = vip(port).to_sockaddr(address);
-      EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-      EXPECT_EQ(::listen(fd.get(), 1), 0);
-      return fd;
-    });
-  }
   /// Connections that have asked nothing yet.
   std::vector<UniqueFd> idle_clients(size_t count) {
     std::vector<UniqueFd> clients(count);
@@ -51,7 +41,7 @@ class Limits : public LbcoreLab {
 };
 
 TEST_F(Limits, AnOccupiedPortLeavesTheOtherServicesAlone) {
-  UniqueFd other = occupy(81);
+  UniqueFd other = listen_in(lb(), vip(81));
   start(config(kPool, "[service more]\nlisten = tcp 10.0.0.100:81\npool = web\n"), false);
   EXPECT_TRUE(eventually(5s, [&] { return get().ok(); }));
   EXPECT_EQ(service("more").trouble(), "listen on tcp 10.0.0.100:81: Address already in use");

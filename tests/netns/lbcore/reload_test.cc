@@ -124,14 +124,7 @@ TEST_F(Reload, AnInvalidFileChangesNothingAndIsListedLineByLine) {
 
 TEST_F(Reload, AnAddressInUseChangesNothing) {
   start(config());
-  const UniqueFd other = lb().run([] {
-    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage address{};
-    const socklen_t size = vip(81).to_sockaddr(address);
-    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(fd.get(), 1), 0);
-    return fd;
-  });
+  const UniqueFd other = listen_in(lb(), vip(81));
   reload(config("scheduler = wlc\ncheck = none\n",
                 "[service more]\nlisten = tcp 10.0.0.100:81\npool = web\n"),
          "refused, nothing has changed: service more: listen on tcp 10.0.0.100:81: Address already "

@@ -24,15 +24,7 @@ Endpoint at(const std::string& text) {
 /// Tells everybody who connects under which address it sees them, and leaves the end to them.
 class Mirror {
  public:
-  Mirror(const Namespace& in, const Endpoint& listen) {
-    listener_ = in.run([&] {
-      UniqueFd fd(::socket(listen.ip.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-      sockaddr_storage address{};
-      const socklen_t size = listen.to_sockaddr(address);
-      EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-      EXPECT_EQ(::listen(fd.get(), 64), 0);
-      return fd;
-    });
+  Mirror(const Namespace& in, const Endpoint& listen) : listener_(listen_in(in, listen, 64)) {
     thread_ = std::jthread([this](const std::stop_token& stop) {
       std::vector<UniqueFd> clients;
       while (!stop.stop_requested()) {

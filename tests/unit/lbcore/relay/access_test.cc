@@ -1,10 +1,9 @@
 // What a connection leaves in the access log and in the histograms: every way to end that the relay
 // knows, with its termination state.
-#include <fstream>
 
 #include <gmock/gmock.h>
 
-#include "lbcore/observe/access_log.h"
+#include "tests/unit/lbcore/relay/access_file.h"
 #include "tests/unit/lbcore/relay/worker_fixture.h"
 
 namespace hapair::lbcore::relay::test {
@@ -17,31 +16,15 @@ class AccessTest : public WorkerTest {
  protected:
   void SetUp() override {
     WorkerTest::SetUp();
-    access.configure({.target = path, .format = observe::AccessFormat::text});
-    worker = std::make_unique<Worker>(log, sessions, budget, 0, &access);
+    worker = std::make_unique<Worker>(log, sessions, budget, 0, &access.log);
   }
   void TearDown() override { worker.reset(); }
 
   /// The only line of the log, once it is there.
-  std::string line() {
-    std::string text;
-    EXPECT_TRUE(eventually(5s, [&] {
-      std::ifstream file(path);
-      return static_cast<bool>(std::getline(file, text)) && !file.eof();
-    })) << "no line";
-    return text;
-  }
+  std::string line() { return access.lines(1).front(); }
 
-  hapair::test::TempDir dir;
-  std::string path = dir / "access.log";
-  observe::AccessLog access{log, 1};
+  AccessFile access{log};
 };
-
-uint64_t count(const observe::Histogram& histogram) {
-  observe::Distribution values;
-  histogram.add_to(values);
-  return values.count();
-}
 
 TEST_F(AccessTest, AnOrderlyEndAndItsHistograms) {
   publish();

@@ -1,12 +1,10 @@
 // What an operator sees of flows of datagrams: figures, the list, the access log, sessions, limits,
 // and what counts for passive ejection.
-#include <fstream>
 #include <future>
 
 #include <gmock/gmock.h>
 
-#include "lbcore/observe/access_log.h"
-#include "tests/support/files.h"
+#include "tests/unit/lbcore/relay/access_file.h"
 #include "tests/unit/lbcore/relay/udp_fixture.h"
 
 namespace hapair::lbcore::relay::test {
@@ -21,24 +19,10 @@ class UdpSeen : public Udp {
  protected:
   void SetUp() override {
     Udp::SetUp();
-    access.configure({.target = path, .format = observe::AccessFormat::text});
-    worker = std::make_unique<Worker>(log, sessions, budget, 0, &access);
+    worker = std::make_unique<Worker>(log, sessions, budget, 0, &access.log);
   }
   void TearDown() override { worker.reset(); }
 
-  /// All lines, once there are so many.
-  std::vector<std::string> lines(size_t count) {
-    std::vector<std::string> out;
-    const auto read = [&] {
-      out.clear();
-      std::ifstream file(path);
-      for (std::string line; std::getline(file, line) && !file.eof();) out.push_back(line);
-      return out.size() >= count;
-    };
-    EXPECT_TRUE(eventually(5s, read)) << "so many lines are there: " << out.size();
-    out.resize(std::max(out.size(), count));
-    return out;
-  }
   std::vector<ConnectionInfo> list(size_t most = 100) {
     std::vector<ConnectionInfo> all;
     bool from_start = true;
@@ -62,16 +46,8 @@ class UdpSeen : public Udp {
     EXPECT_EQ(client.hear(), "answer to ask");
   }
 
-  hapair::test::TempDir dir;
-  std::string path = dir / "access.log";
-  observe::AccessLog access{log, 1};
+  AccessFile access{log};
 };
-
-uint64_t count(const observe::Histogram& histogram) {
-  observe::Distribution values;
-  histogram.add_to(values);
-  return values.count();
-}
 
 TEST_F(UdpSeen, PacketsAreCountedAtTheServiceAndItsServers) {
   publish();
@@ -146,8 +122,8 @@ TEST_F(UdpSeen, AnAnsweredFlowEndsInOrderWithItsTimes) {
   publish();
   Peer client;
   ask(client, server_a);
-  EXPECT_THAT(lines(1)[0], MatchesRegex("20[^ ]+Z 127\\.0\\.0\\.1:[0-9]+ web web/a "
-                                        "0\\.[0-9]+/-/[0-9.]+/[0-9.]+ 3/13 -- 0 scheduler"));
+  EXPECT_THAT(access.lines(1)[0], MatchesRegex("20[^ ]+Z 127\\.0\\.0\\.1:[0-9]+ web web/a "
+                                               "0\\.[0-9]+/-/[0-9.]+/[0-9.]+ 3/13 -- 0 scheduler"));
   ASSERT_NE(live(0).latency.peek(), nullptr);
   EXPECT_EQ(count(live(0).latency.peek()->first_byte), 1U);
   EXPECT_EQ(count(live(0).latency.peek()->duration), 1U);
@@ -161,14 +137,14 @@ TEST_F(UdpSeen, SilenceCountsAgainstAServerOnceSomebodyAnswers) {
   Peer logger;
   logger.say("first", vip());
   EXPECT_EQ(server_a.hear(), "first");
-  EXPECT_THAT(lines(1)[0], EndsWith(" 5/0 sC 0 scheduler"));
+  EXPECT_THAT(access.lines(1)[0], EndsWith(" 5/0 sC 0 scheduler"));
   EXPECT_EQ(live(0).failures, 0U) << "they may be loggers, who never answer";
   Peer client;
   ask(client, server_b);
-  lines(2);
+  access.lines(2);
   logger.say("second", vip());
   EXPECT_EQ(server_a.hear(), "second");
-  EXPECT_THAT(lines(3)[2], EndsWith(" 6/0 sC 0 scheduler"));
+  EXPECT_THAT(access.lines(3)[2], EndsWith(" 6/0 sC 0 scheduler"));
   EXPECT_TRUE(eventually(5s, [&] { return live(0).failures == 1; }));
   EXPECT_EQ(live(0).last_failure, ETIMEDOUT);
   EXPECT_EQ(live(1).failures, 0U);
@@ -189,8 +165,8 @@ TEST_F(UdpSeen, ARefusalCountsAndTheNextServerIsARetry) {
   server_b.echo("b");
   EXPECT_EQ(client.hear(), "b2");
   worker->reset_connections();
-  EXPECT_THAT(lines(1)[0], HasSubstr(" web/b "));
-  EXPECT_THAT(lines(1)[0], EndsWith(" 2/2 KD 1 scheduler"));
+  EXPECT_THAT(access.lines(1)[0], HasSubstr(" web/b "));
+  EXPECT_THAT(access.lines(1)[0], EndsWith(" 2/2 KD 1 scheduler"));
 }
 
 TEST_F(UdpSeen, WhoFindsNobodyIsSaidSo) {
@@ -200,13 +176,13 @@ TEST_F(UdpSeen, WhoFindsNobodyIsSaidSo) {
   live(1).up = false;
   Peer client;
   client.say("1", vip());
-  EXPECT_THAT(lines(1)[0], HasSubstr(" web/- -/-/-/"));
-  EXPECT_THAT(lines(1)[0], EndsWith(" 0/0 NQ 0 none"));
+  EXPECT_THAT(access.lines(1)[0], HasSubstr(" web/- -/-/-/"));
+  EXPECT_THAT(access.lines(1)[0], EndsWith(" 0/0 NQ 0 none"));
   live(0).up = true;
   server_a.close();
   client.say("2", vip());
-  EXPECT_THAT(lines(2)[1], HasSubstr(" web/a "));
-  EXPECT_THAT(lines(2)[1], EndsWith(" 1/0 SC 0 scheduler"));
+  EXPECT_THAT(access.lines(2)[1], HasSubstr(" web/a "));
+  EXPECT_THAT(access.lines(2)[1], EndsWith(" 1/0 SC 0 scheduler"));
 }
 
 TEST_F(UdpSeen, OneShotHasALinePerFlowAndPerDatagramThatFoundNobody) {
@@ -216,12 +192,13 @@ TEST_F(UdpSeen, OneShotHasALinePerFlowAndPerDatagramThatFoundNobody) {
   Peer client;
   ask(client, server_a);
   ask(client, server_b);
-  for (const std::string& line : lines(2)) EXPECT_THAT(line, EndsWith(" 3/13 -- 0 scheduler"));
+  for (const std::string& line : access.lines(2))
+    EXPECT_THAT(line, EndsWith(" 3/13 -- 0 scheduler"));
   live(0).up = false;
   live(1).up = false;
   client.say("1", vip());
   client.say("2", vip());
-  for (const size_t at : {2U, 3U}) EXPECT_THAT(lines(4)[at], EndsWith(" 0/0 NQ 0 none"));
+  for (const size_t at : {2U, 3U}) EXPECT_THAT(access.lines(4)[at], EndsWith(" 0/0 NQ 0 none"));
   EXPECT_TRUE(eventually(5s, [&] { return service_counters().connections == 4; }));
   expect_idle();
 }
@@ -235,7 +212,7 @@ TEST_F(UdpSeen, AFlowThatMakesRoomIsSaidSo) {
   }
   Peer late;
   late.say("late", vip());
-  EXPECT_THAT(lines(1)[0], EndsWith(" 1/0 RC 0 scheduler"));
+  EXPECT_THAT(access.lines(1)[0], EndsWith(" 1/0 RC 0 scheduler"));
   const size_t taken = budget.in_use();
   for (size_t i = 0; i < taken; ++i) budget.give_back();
 }
@@ -265,8 +242,8 @@ TEST_F(UdpSeen, LimitsHoldForFlows) {
   Peer second;
   second.say("2", vip());
   EXPECT_TRUE(eventually(5s, [&] { return refused(Refusal::max_connections) == 1; }));
-  EXPECT_THAT(lines(1)[0], HasSubstr(second.endpoint.to_string()));
-  EXPECT_THAT(lines(1)[0], EndsWith(" 0/0 LA 0 none"));
+  EXPECT_THAT(access.lines(1)[0], HasSubstr(second.endpoint.to_string()));
+  EXPECT_THAT(access.lines(1)[0], EndsWith(" 0/0 LA 0 none"));
   first.say("3", vip());
   EXPECT_EQ(server_a.hear(), "3") << "who is in stays in";
   EXPECT_TRUE(eventually(5s, [&] { return service_counters().active == 1; }));
