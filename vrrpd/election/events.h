@@ -28,6 +28,13 @@ struct Parameters {
   friend bool operator==(const Parameters&, const Parameters&) = default;
 };
 
+/// What was heard last of somebody else.
+struct LastHeard {
+  IpAddress sender;
+  uint8_t priority = 0;
+  TimePoint at;
+};
+
 struct Startup {};
 /// Instead of Startup: an earlier speaker of this node died, and this is what it was. Not a change
 /// of state; nobody need notice.
@@ -38,6 +45,7 @@ struct Resumed {
   TimePoint last_sent = {};     // of an Active
   Duration active_interval{0};  // of a Backup
   bool handed_over = false;     // see Fsm::handed_over()
+  std::optional<LastHeard> last_heard = {};
 };
 struct Shutdown {
   std::string reason;

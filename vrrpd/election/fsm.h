@@ -90,11 +90,6 @@ class Fsm {
   /// When this Backup heard the Active resign.
   [[nodiscard]] std::optional<TimePoint> resigned_at() const;
 
-  struct LastHeard {
-    IpAddress sender;
-    uint8_t priority = 0;
-    TimePoint at;
-  };
   [[nodiscard]] const std::optional<LastHeard>& last_heard() const { return last_heard_; }
 
  private:

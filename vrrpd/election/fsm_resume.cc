@@ -16,6 +16,7 @@ void Fsm::on(const Resumed& event) {
   since_ = event.since;
   reason_ = event.reason;
   handed_over_ = event.handed_over;
+  last_heard_ = event.last_heard;
   if (!event.active) {
     // When the Active spoke last is not known to the microsecond: it gets a whole down interval.
     const TimePoint deadline = now_ + down_interval(event.active_interval);

@@ -42,6 +42,7 @@ class SharedTime {
 /// What one router writes at each advertisement.
 struct RouterCell {
   SharedTime last_sent;
+  SharedTime last_heard;           // from somebody else
   std::atomic<bool> holds{false};  // its VIPs are on the interface and to be renewed
   std::atomic<uint64_t> sent{0};
   std::atomic<uint64_t> received{0};

@@ -177,7 +177,12 @@ void Instance::hear(const Datagram& datagram) {
                     .priority = received->decoded.advertisement.priority,
                     .interval = from_centiseconds(received->decoded.advertisement.interval_cs)};
   tell_of_peer(heard);
+  const auto before = fsm_.last_heard();
+  around_.cell.last_heard.set(around_.loop.now());
   feed(heard);
+  if (!before || before->sender != heard.sender || before->priority != heard.priority) {
+    around_.on_testament();
+  }
 }
 
 void Instance::refuse(const std::string& sender, RefuseReason reason) {

@@ -72,6 +72,10 @@ void Instance::write(testament::Router& out) const {
   life.set_mac(interface_.mac.data(), interface_.mac.size());
   life.set_rfc_checksum(form_ == ChecksumForm::rfc);
   life.set_transitions(transitions_);
+  if (const auto& last = fsm_.last_heard()) {
+    life.mutable_heard()->set_address(bytes_of(last->sender));
+    life.mutable_heard()->set_priority(last->priority);
+  }
   for (const Past& past : history_) {
     auto& entry = *life.add_history();
     entry.set_line(past.line);
@@ -120,6 +124,12 @@ bool Instance::resume(const testament::Router& left) {
     const auto ip = address_of(address.ip());
     if (ip) installed_.push_back({.ip = *ip, .length = static_cast<int>(address.length())});
   }
+  std::optional<LastHeard> last_heard;
+  if (const auto sender = address_of(life.heard().address())) {
+    last_heard = {.sender = *sender,
+                  .priority = static_cast<uint8_t>(life.heard().priority()),
+                  .at = around_.cell.last_heard.get()};
+  }
   // lbcore's word about the tables was the dead speaker's; it is not known again yet.
   if (config_.track_lbcore) feed(SyncChanged{false});
   resumed_ = true;
@@ -128,7 +138,8 @@ bool Instance::resume(const testament::Router& left) {
                .since = TimePoint(Duration(life.since_ns())),
                .last_sent = around_.cell.last_sent.get(),
                .active_interval = Duration(life.active_interval_ns()),
-               .handed_over = life.handed_over()});
+               .handed_over = life.handed_over(),
+               .last_heard = last_heard});
   return true;
 }
 

@@ -73,6 +73,15 @@ TEST(ResumedBackup, waits_a_whole_down_interval_at_the_actives_pace) {
   EXPECT_EQ(fsm.role(), Role::active);
 }
 
+TEST(ResumedBackup, knows_whom_the_dead_one_heard) {
+  Fsm fsm(params());
+  Resumed left = was_backup();
+  left.last_heard = LastHeard{.sender = kPeer, .priority = 150, .at = kNow - 20ms};
+  (void)fsm.step(left, kNow);
+  (void)fsm.step(DeadlinePassed{}, kNow + active_down_interval(100, 20ms));
+  EXPECT_THAT(fsm.reason(), testing::StartsWith("peer 10.0.0.1 silent for "));
+}
+
 TEST(Resumed, boot_hold_is_not_for_it) {
   Fsm fsm(params());
   (void)fsm.step(was_backup(), kNow);
