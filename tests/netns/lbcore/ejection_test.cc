@@ -56,16 +56,20 @@ TEST_F(EjectionNetns, AServerThatAcceptsAndNeverAnswersIsFoundOut) {
       "[lbcore]\nworkers = 1\n"
       "[service web]\nlisten = tcp 10.0.0.100:80\npool = connects\nidle_timeout = 300ms\n"
       "[service asked]\nlisten = tcp 10.0.0.100:81\npool = asks\n"
-      "[pool connects]\ncheck = tcp interval 100ms\n"
+      "[pool connects]\ncheck = tcp interval 1s\n"
       "[server connects/a]\naddress = 10.0.1.11:9000\n"
-      "[pool asks]\ncheck = http interval 100ms fall 1\n"
+      "[pool asks]\ncheck = http interval 500ms fall 1\n"
       "[server asks/a]\naddress = 10.0.1.11:9000\n");
-  EXPECT_THAT(service().servers(0).check(), StartsWith("L4OK in "));
-  EXPECT_FALSE(service("asked").servers(0).up());
-  EXPECT_EQ(service("asked").servers(0).check(), "L7TOUT no answer in 100ms");
+  // A busy machine may miss one of these deadlines for another reason: the next check tells.
+  EXPECT_TRUE(
+      eventually(10s, [&] { return service().servers(0).check().starts_with("L4OK in "); }));
+  EXPECT_TRUE(eventually(10s, [&] {
+    const control::Service asked = service("asked");
+    return !asked.servers(0).up() && asked.servers(0).check() == "L7TOUT no answer in 500ms";
+  }));
   EXPECT_THAT(get().error, StartsWith("Connection reset")) << "after idle_timeout";
-  EXPECT_TRUE(eventually(5s, [&] { return service().idle_timeouts() == 1; }));
-  EXPECT_EQ(service().counters().active(), 0U);
+  EXPECT_TRUE(eventually(
+      5s, [&] { return service().idle_timeouts() == 1 && service().counters().active() == 0; }));
   EXPECT_FALSE(get_from(client(), vip(81), "/").ok()) << "refused at once";
 }
 
