@@ -35,6 +35,21 @@ void Clients::add_sessions(size_t count) {
   sessions_.resize(sessions_.size() + count);
 }
 
+void Clients::begin_lasting(uint64_t bytes, uint64_t bytes_per_s) {
+  const LongConnection::Plan asks = {.source = options_.lasting, .target = options_.target};
+  LongConnection::Plan loads = asks;
+  loads.bytes = bytes;
+  loads.bytes_per_s = bytes_per_s;
+  download_ = std::make_unique<LongConnection>(loop_, loads);
+  dialogue_ = std::make_unique<LongConnection>(loop_, asks);
+}
+
+void Clients::mark(TimePoint now) {
+  log_.mark(now);
+  if (download_) download_->mark(now);
+  if (dialogue_) dialogue_->mark(now);
+}
+
 void Clients::next_session() {
   const size_t number = turn_++ % sessions_.size();
   if (!sessions_[number]) {

@@ -8,19 +8,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "tools/lab/http_text.h"
+
 namespace hapair::lab {
 
 namespace {
 
 constexpr std::string_view kAsk = "GET / HTTP/1.1\r\nHost: hapair\r\nConnection: close\r\n\r\n";
-
-/// The text between `begin` and `end` in `text`, or "".
-std::string_view between(std::string_view text, std::string_view begin, std::string_view end) {
-  const size_t at = text.find(begin);
-  if (at == std::string_view::npos) return {};
-  text.remove_prefix(at + begin.size());
-  return text.substr(0, text.find(end));
-}
 
 /// Fills `answer` from a complete response; false when it is not complete or not a success.
 bool parse(std::string_view response, HttpRequest::Answer& answer) {

@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kMaxHead = 16384;
 constexpr size_t kChunk = 65536;
+constexpr Duration kPace = 20ms;  // between two pieces of a paced answer
 
 /// /big is a repetition of this text: any prefix of it can be made without keeping it.
 constexpr std::string_view kPattern =
@@ -96,7 +97,7 @@ class Origin::Connection {
         id_(id),
         fd_(std::move(fd)),
         peer_(peer.ip.to_string()),
-        delay_(origin.loop_, [this] { serve_later(); }),
+        delay_(origin.loop_, [this] { big_left_ > 0 ? proceed() : serve_later(); }),
         watcher_(origin.loop_.raw()) {
     watcher_.set<Connection, &Connection::on_ready>(this);
     watcher_.start(fd_.get(), ev::READ);
@@ -130,7 +131,7 @@ class Origin::Connection {
       if (closing_) return origin_.drop(id_);
       if (!take_request()) break;
     }
-    const bool blocked = !out_.empty() || big_left_ > 0;
+    const bool blocked = !out_.empty() || (big_left_ > 0 && !delay_.armed());
     watcher_.set(blocked ? ev::WRITE : ev::READ);
     if (blocked && !watcher_.is_active()) watcher_.start();
   }
@@ -138,12 +139,8 @@ class Origin::Connection {
   /// False when the connection is gone.
   bool write_some() {
     while (!out_.empty() || big_left_ > 0) {
-      if (out_.empty()) {
-        const auto bytes = static_cast<size_t>(std::min<uint64_t>(kChunk, big_left_));
-        append_pattern(out_, big_offset_, bytes);
-        big_offset_ += bytes;
-        big_left_ -= bytes;
-      }
+      if (out_.empty() && delay_.armed()) return true;
+      if (out_.empty()) next_piece();
       const ssize_t sent = ::send(fd_.get(), out_.data(), out_.size(), MSG_NOSIGNAL);
       if (sent < 0) {
         if (errno == EAGAIN || errno == EINTR) return true;
@@ -153,6 +150,14 @@ class Origin::Connection {
       out_.erase(0, static_cast<size_t>(sent));
     }
     return true;
+  }
+
+  void next_piece() {
+    const auto bytes = static_cast<size_t>(std::min<uint64_t>(big_piece_, big_left_));
+    append_pattern(out_, big_offset_, bytes);
+    big_offset_ += bytes;
+    big_left_ -= bytes;
+    if (big_piece_ < kChunk && big_left_ > 0) delay_.arm(Clock::now() + kPace);
   }
 
   /// Takes one whole request out of in_ and queues its answer; false when there is none yet.
@@ -209,8 +214,11 @@ class Origin::Connection {
     } else if (path == "/big") {
       big_left_ = query_number(target_, "bytes");
       big_offset_ = 0;
+      const uint64_t rate = query_number(target_, "rate");
+      big_piece_ =
+          rate == 0 ? kChunk : std::clamp<uint64_t>(rate * (kPace / 1ms) / 1000, 1, kChunk);
       queue_head(200, big_left_,
-                 fmt::format("X-Checksum: {:016x}\r\n", pattern_checksum(big_left_)));
+                 fmt::format("X-Checksum: {:016x}\r\n", origin_.checksum_of(big_left_)));
     } else {
       answer(200, fmt::format("{} for {}\n", origin_.name_, peer_));
     }
@@ -243,11 +251,12 @@ class Origin::Connection {
   std::string target_;
   uint64_t big_left_ = 0;
   uint64_t big_offset_ = 0;
+  uint64_t big_piece_ = kChunk;
   uint64_t body_left_ = 0;
   uint64_t body_bytes_ = 0;
   Checksum body_sum_;
   bool closing_ = false;
-  Deadline delay_;
+  Deadline delay_;  // of a slow answer, or of the next piece
   ev::io watcher_;
 };
 
@@ -281,6 +290,12 @@ void Origin::on_acceptable(ev::io&, int) {
     connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(fd),
                                                           Endpoint::from_sockaddr(address)));
   }
+}
+
+uint64_t Origin::checksum_of(uint64_t bytes) {
+  if (bytes != known_.bytes || bytes == 0)
+    known_ = {.bytes = bytes, .checksum = pattern_checksum(bytes)};
+  return known_.checksum;
 }
 
 void Origin::drop(uint64_t id) {

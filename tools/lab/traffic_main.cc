@@ -4,8 +4,12 @@
 //   mark        count from here on
 //   report      what the clients have experienced since the mark, as `name=value` lines
 //   all MS      wait until every session was answered since the mark, at most MS: "silent=N" is how
-//   many were not served MS   wait until a probe is answered, at most MS: "served=yes" or
-//   "served=no" add N       N more sessions quit        (so does the end of input)
+//   many were not
+//   served MS   wait until a probe is answered, at most MS: "served=yes" or "served=no"
+//   add N       N more sessions
+//   lasting N R a download of N bytes, R per second, and a dialogue, each over one connection
+//   ended MS    wait until that download has ended, at most MS: "ended=yes" or "ended=no"
+//   quit        (so does the end of input)
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -48,6 +52,13 @@ std::string to_text(const ClientLog::Report& report) {
     separator = ",";
   }
   return out + "\n";
+}
+
+std::string to_text(std::string_view who, const LongConnection* connection, TimePoint now) {
+  if (connection == nullptr) return {};
+  return fmt::format("{0}={1}\n{0}_bytes={2}\n{0}_answers={3}\n{0}_wait_ms={4:.1f}\n", who,
+                     LongConnection::name(connection->state()), connection->bytes(),
+                     connection->answers(), in_ms(connection->longest_wait(now)));
 }
 
 /// Reads commands and answers them; one that waits holds back those behind it.
@@ -94,14 +105,18 @@ class Conversation {
 
   void obey(const std::string& line) {
     const std::string verb = line.substr(0, line.find(' '));
-    const int64_t number =
-        verb.size() < line.size() ? parse_integer(line.substr(verb.size() + 1)).value_or(0) : 0;
+    const std::string rest = verb.size() < line.size() ? line.substr(verb.size() + 1) : "";
+    const size_t space = rest.find(' ');
+    const int64_t number = parse_integer(rest.substr(0, space)).value_or(0);
+    const int64_t second =
+        space == std::string::npos ? 0 : parse_integer(rest.substr(space + 1)).value_or(0);
     const TimePoint now = Clock::now();
     if (verb == "mark") {
-      clients_.log().mark(now);
+      clients_.mark(now);
       reply("");
     } else if (verb == "report") {
-      reply(to_text(clients_.log().report(now)));
+      reply(to_text(clients_.log().report(now)) + to_text("download", clients_.download(), now) +
+            to_text("dialogue", clients_.dialogue(), now));
     } else if (verb == "all") {
       wait_ = {.deadline = now + std::chrono::milliseconds(number),
                .done = [this] { return clients_.log().silent() == 0; },
@@ -114,11 +129,25 @@ class Conversation {
     } else if (verb == "add") {
       clients_.add_sessions(static_cast<size_t>(std::max<int64_t>(number, 0)));
       reply("");
+    } else if (verb == "lasting") {
+      clients_.begin_lasting(static_cast<uint64_t>(std::max<int64_t>(number, 1)),
+                             static_cast<uint64_t>(std::max<int64_t>(second, 0)));
+      reply("");
+    } else if (verb == "ended") {
+      const auto ended = [this] {
+        return clients_.download() == nullptr ||
+               clients_.download()->state() != LongConnection::State::running;
+      };
+      wait_ = {.deadline = now + std::chrono::milliseconds(number),
+               .done = ended,
+               .reply = [ended] { return fmt::format("ended={}\n", ended() ? "yes" : "no"); }};
     } else if (verb == "quit") {
       loop_.stop();
     } else {
-      reply(fmt::format("error='{}': valid are mark, report, all MS, served MS, add N, quit\n",
-                        line));
+      reply(
+          fmt::format("error='{}': valid are mark, report, all MS, served MS, add N, lasting N R, "
+                      "ended MS, quit\n",
+                      line));
     }
   }
 
