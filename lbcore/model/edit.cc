@@ -352,6 +352,10 @@ tl::expected<Edited, EditError> edit(const Spec& spec, const control::Request& r
     case control::Request::kConnections:
     case control::Request::kExplain:
     case control::Request::kUpgrade:
+    case control::Request::kDiff:
+    case control::Request::kPushConfig:
+    case control::Request::kCheckConfig:  // vrrpd's
+    case control::Request::kReload:
     case control::Request::COMMAND_NOT_SET:
       break;
   }
