@@ -39,7 +39,12 @@ Receiver::Verdict Receiver::take(const wire::Frame& frame) {
 
 Receiver::Verdict Receiver::begin(const wire::SnapshotBegin& begin) {
   phase_ = Phase::snapshot;
+  if (begin.pools_size() > static_cast<int>(kMaxPools)) return refuse("too many pools");
   decoder_.restart();
+  for (const auto& pool : begin.pools()) {
+    if (pool.pool().empty() || pool.pool().size() > kMaxNameBytes) return refuse("pool name size");
+    tables_->expect(tables_->pool(pool.pool()), pool.entries());
+  }
   expected_ = begin.entries();
   received_ = digest_ = 0;
   return Verdict::stored;

@@ -18,7 +18,7 @@ namespace hapair::lbcore::replicate {
 
 class Receiver {
  public:
-  explicit Receiver(Tables& tables) : decoder_(tables) {}
+  explicit Receiver(Tables& tables) : tables_(&tables), decoder_(tables) {}
 
   enum class Verdict : uint8_t {
     stored,     // take entries(), acknowledge
@@ -53,6 +53,7 @@ class Receiver {
   Verdict refuse(std::string reason);
   Verdict lose(std::string reason);
 
+  Tables* tables_;
   EntryDecoder decoder_;
   Phase phase_ = Phase::nothing;
   uint64_t applied_ = 0;

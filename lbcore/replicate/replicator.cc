@@ -101,8 +101,7 @@ struct Replicator::Parts {
 
   void execute(const Send& send) { link.send(send.payload); }
   void execute(const Merge& merge) {
-    for (const auto& entry : merge.entries)
-      store.merge(entry, loop.now(), merge.prefer_ours_on_tie);
+    store.merge(merge.entries, loop.now(), merge.prefer_ours_on_tie);
   }
   void execute(const Heard& heard) { peer_status = PeerStatus{heard.status, loop.now()}; }
   void execute(const TakeDigests&) {

@@ -75,6 +75,13 @@ void Sender::fill_begin(wire::SnapshotBegin& begin) {
   sent_ = confirmed_ = digest_ = 0;
   for (auto& frame : in_flight_) frame.chunk_entries = 0;  // of an earlier snapshot
   begin.set_entries(expected_);
+  for (const PoolId pool : pools_) {
+    if (const size_t entries = tables_->size_of(pool); entries > 0) {
+      auto* size = begin.add_pools();
+      size->set_pool(std::string(tables_->pool_name(pool)));
+      size->set_entries(entries);
+    }
+  }
   phase_ = Phase::chunks;
 }
 

@@ -9,7 +9,7 @@ namespace hapair::lbcore::replicate {
 
 class StoreTables : public Tables {
  public:
-  StoreTables(Registry& registry, const sticky::SessionStore& store)
+  StoreTables(Registry& registry, sticky::SessionStore& store)
       : registry_(registry), store_(store) {}
 
   [[nodiscard]] std::vector<PoolId> pools() const override { return store_.pools(); }
@@ -20,12 +20,14 @@ class StoreTables : public Tables {
   }
   [[nodiscard]] std::string_view pool_name(PoolId pool) const override;
   [[nodiscard]] ServerName server_name(ServerId server) const override;
+  [[nodiscard]] size_t size_of(PoolId pool) const override { return store_.size(pool); }
+  void expect(PoolId pool, size_t entries) override { store_.expect(pool, entries); }
   PoolId pool(std::string_view name) override { return registry_.pool(std::string(name)); }
   ServerId server(PoolId pool, const Endpoint& address) override;
 
  private:
   Registry& registry_;
-  const sticky::SessionStore& store_;
+  sticky::SessionStore& store_;
 };
 
 }  // namespace hapair::lbcore::replicate

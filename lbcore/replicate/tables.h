@@ -34,6 +34,9 @@ class Tables {
 
   [[nodiscard]] virtual std::string_view pool_name(PoolId pool) const = 0;
   [[nodiscard]] virtual ServerName server_name(ServerId server) const = 0;
+  [[nodiscard]] virtual size_t size_of(PoolId) const { return 0; }
+  /// The peer begins to send its table of this pool, about so many entries: make room ahead.
+  virtual void expect(PoolId, size_t) {}
   /// Our number for a name of the peer's; made when it is new.
   virtual PoolId pool(std::string_view name) = 0;
   virtual ServerId server(PoolId pool, const Endpoint& address) = 0;

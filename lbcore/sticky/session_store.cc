@@ -1,6 +1,7 @@
 #include "lbcore/sticky/session_store.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <tuple>
 #include <unordered_set>
@@ -12,6 +13,8 @@ namespace {
 
 // How many entries one visit under a pool's lock may remove: workers wait for that lock.
 constexpr size_t kSlice = 512;
+// The same for merging: some microseconds.
+constexpr size_t kMergeSlice = 64;
 
 }  // namespace
 
@@ -229,19 +232,63 @@ bool SessionStore::merge(const SessionChange& change, TimePoint now, bool prefer
   const std::shared_lock tables_lock(tables_mutex_);
   PoolTable* const sticky = table(change.pool);
   if (sticky == nullptr) return false;
-  const Session& session = change.session;
   const std::lock_guard lock(sticky->mutex);
+  return merge_one(*sticky, sticky->table.hashed(change.session.key), change, now,
+                   prefer_ours_on_tie);
+}
+
+void SessionStore::merge(std::span<const SessionChange> changes, TimePoint now,
+                         bool prefer_ours_on_tie) {
+  while (!changes.empty()) {
+    // Of one pool, and few.
+    size_t count = 1;
+    const size_t most = std::min(changes.size(), kMergeSlice);
+    while (count < most && changes[count].pool == changes.front().pool) ++count;
+    merge_slice(changes.first(count), now, prefer_ours_on_tie);
+    changes = changes.subspan(count);
+  }
+}
+
+void SessionStore::merge_slice(std::span<const SessionChange> changes, TimePoint now,
+                               bool prefer_ours_on_tie) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(changes.front().pool);
+  if (sticky == nullptr) return;
+  std::array<SessionSlab::HashedKey, kMergeSlice> keys;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    keys[i] = sticky->table.hashed(changes[i].session.key);
+  }
+  const std::lock_guard lock(sticky->mutex);
+  const SessionSlab& slab = sticky->table.slab();
+  for (size_t i = 0; i < changes.size(); ++i) slab.expect_bucket(keys[i]);
+  for (size_t i = 0; i < changes.size(); ++i) slab.expect_entry(keys[i]);
+  for (size_t i = 0; i < changes.size(); ++i) {
+    merge_one(*sticky, keys[i], changes[i], now, prefer_ours_on_tie);
+  }
+}
+
+/// The caller holds the table's lock.
+bool SessionStore::merge_one(PoolTable& sticky, const SessionSlab::HashedKey& key,
+                             const SessionChange& change, TimePoint now, bool prefer_ours_on_tie) {
+  const Session& session = change.session;
   if (change.removed) {
     // Gone already is as good as removed.
-    return sticky->table.erase(session.key, session.version) ||
-           !sticky->table.peek(session.key, now);
+    return sticky.table.erase(key, session.version) || !sticky.table.contains(key);
   }
-  if (!sticky->table.knows(session.server)) {
+  if (!sticky.table.knows(session.server)) {
     auto server = find_server_(session.server);
     if (server == nullptr) return false;
-    sticky->table.introduce(std::move(server));
+    sticky.table.introduce(std::move(server));
   }
-  return sticky->table.merge(session, now, prefer_ours_on_tie);
+  return sticky.table.merge(key, session, now, prefer_ours_on_tie);
+}
+
+void SessionStore::expect(PoolId pool, size_t entries) {
+  const std::shared_lock tables_lock(tables_mutex_);
+  PoolTable* const sticky = table(pool);
+  if (sticky == nullptr) return;
+  const std::lock_guard lock(sticky->mutex);
+  sticky->table.expect(entries);
 }
 
 std::optional<size_t> SessionStore::walk(PoolId pool, size_t cursor, size_t most, TimePoint now,

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -90,6 +91,11 @@ class SessionStore {
   /// A pool that this node's configuration does not have, or has not as sticky, is refused (false);
   /// so is what is older than ours. Merging makes no change of our own.
   bool merge(const SessionChange& change, TimePoint now, bool prefer_ours_on_tie);
+  /// Many of them, in their order. No lock is held for longer than a few of them take: workers wait
+  /// for it.
+  void merge(std::span<const SessionChange> changes, TimePoint now, bool prefer_ours_on_tie);
+  /// The peer is about to send a table of this size.
+  void expect(PoolId pool, size_t entries);
   /// Slices for a snapshot; see SessionTable::walk.
   std::optional<size_t> walk(PoolId pool, size_t cursor, size_t most, TimePoint now,
                              std::vector<Session>& out) const;
@@ -111,6 +117,9 @@ class SessionStore {
   [[nodiscard]] PoolTable* table(PoolId pool) const;
   /// The caller holds the table's lock; true: call on_change_ once no lock is held.
   [[nodiscard]] bool list_change(PoolId pool, const Session& session, bool removed);
+  void merge_slice(std::span<const SessionChange> changes, TimePoint now, bool prefer_ours_on_tie);
+  bool merge_one(PoolTable& sticky, const SessionSlab::HashedKey& key, const SessionChange& change,
+                 TimePoint now, bool prefer_ours_on_tie);
   void take_list(Changes& out);
   static void coalesce(std::vector<SessionChange>& changes);
   [[nodiscard]] std::vector<PoolId> sorted_pools() const;

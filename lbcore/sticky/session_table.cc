@@ -21,6 +21,20 @@ size_t slice_end(size_t cursor, size_t most, size_t end) {
   return std::min(end, cursor + std::max<size_t>(most, 1) * kSlotsPerEntry);
 }
 
+uint64_t hash_for_digest(const SessionSlab::Entry& entry, uint64_t server_token) {
+  struct {
+    std::array<uint8_t, 16> key;
+    uint64_t family;
+    uint64_t server_token;
+    uint64_t version;
+  } const value{.key = entry.key,
+                .family = entry.is_v6,
+                .server_token = server_token,
+                .version = entry.version};
+  static_assert(sizeof value == 40);  // without padding
+  return XXH3_64bits(&value, sizeof value);
+}
+
 }  // namespace
 
 SessionTable::SessionTable(Limits limits, SipKey hash_key) : limits_(limits), slab_(hash_key) {}
@@ -33,7 +47,8 @@ SessionTable::~SessionTable() {
 
 void SessionTable::introduce(std::shared_ptr<LiveServer> server) {
   const ServerId id = server->id;
-  servers_.try_emplace(id, PerServer{.live = std::move(server), .sessions = 0});
+  const uint64_t token = server->token;
+  servers_.try_emplace(id, PerServer{.live = std::move(server), .token = token, .sessions = 0});
 }
 
 void SessionTable::forget_unused_servers(const std::unordered_set<ServerId>& but) {
@@ -57,26 +72,28 @@ std::optional<Session> SessionTable::peek(const IpAddress& key, TimePoint now) c
 
 SessionTable::Put SessionTable::put(const IpAddress& key, ServerId server, TimePoint now) {
   Put out;
-  Slot slot = slab_.find(key);
+  const HashedKey hashed_key = hashed(key);
+  Slot slot = slab_.find(hashed_key);
   if (slot != kNone) {
     touch(slot, now);
     out.changed = slab_[slot].server != server;
     if (out.changed) assign(slot, server, ++highest_version_);
   } else {
     if (size() >= limits_.max_entries && oldest_ != kNone) out.evicted = take_out(oldest_, now);
-    slot = add(key, server, ++highest_version_, now);
+    slot = add(hashed_key, server, ++highest_version_, now);
     out.changed = true;
   }
   out.session = to_session(slab_[slot], now);
   return out;
 }
 
-bool SessionTable::merge(const Session& session, TimePoint now, bool prefer_ours_on_tie) {
+bool SessionTable::merge(const HashedKey& key, const Session& session, TimePoint now,
+                         bool prefer_ours_on_tie) {
   highest_version_ = std::max(highest_version_, session.version);
-  const Slot slot = slab_.find(session.key);
+  const Slot slot = slab_.find(key);
   if (slot == kNone) {
     if (size() >= limits_.max_entries + kMergeSlack) take_out(oldest_, now);
-    add(session.key, session.server, session.version, now);
+    add(key, session.server, session.version, now);
     return true;
   }
   const uint64_t ours = slab_[slot].version;
@@ -86,7 +103,7 @@ bool SessionTable::merge(const Session& session, TimePoint now, bool prefer_ours
   return true;
 }
 
-bool SessionTable::erase(const IpAddress& key, uint64_t version) {
+bool SessionTable::erase(const HashedKey& key, uint64_t version) {
   highest_version_ = std::max(highest_version_, version);
   const Slot slot = slab_.find(key);
   if (slot == kNone || slab_[slot].version > version) return false;
@@ -184,31 +201,17 @@ Session SessionTable::to_session(const Entry& entry, TimePoint now) const {
       .idle = std::max(now - last_used(entry), Duration::zero())};
 }
 
-uint64_t SessionTable::hash_for_digest(const Entry& entry) const {
-  struct {
-    std::array<uint8_t, 16> key;
-    uint64_t family;
-    uint64_t server_token;
-    uint64_t version;
-  } const value{.key = entry.key,
-                .family = entry.is_v6,
-                .server_token = servers_.at(entry.server).live->token,
-                .version = entry.version};
-  static_assert(sizeof value == 40);  // without padding
-  return XXH3_64bits(&value, sizeof value);
-}
-
 /// Enters an entry into the sums, or takes it out; around every change of its server or version.
 void SessionTable::count(const Entry& entry, bool added) {
   PerServer& server = servers_.at(entry.server);
   if (added) {
     ++digest_.entries;
-    digest_.sum += hash_for_digest(entry);
+    digest_.sum += hash_for_digest(entry, server.token);
     ++server.sessions;
     server.live->sessions.fetch_add(1, std::memory_order_relaxed);
   } else {
     --digest_.entries;
-    digest_.sum -= hash_for_digest(entry);
+    digest_.sum -= hash_for_digest(entry, server.token);
     --server.sessions;
     server.live->sessions.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -222,7 +225,7 @@ void SessionTable::assign(Slot slot, ServerId server, uint64_t version) {
   count(entry, true);
 }
 
-SessionTable::Slot SessionTable::add(const IpAddress& key, ServerId server, uint64_t version,
+SessionTable::Slot SessionTable::add(const HashedKey& key, ServerId server, uint64_t version,
                                      TimePoint now) {
   assert(knows(server));
   const Slot slot = slab_.add(key);

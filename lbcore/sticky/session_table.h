@@ -14,6 +14,7 @@
 // entry may look expired to them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -90,9 +91,23 @@ class SessionTable {
   /// Takes a change of the peer; false when ours is newer (`prefer_ours_on_tie` decides equal
   /// versions). The entry counts as used now: a session may live longer than asked for, never
   /// shorter.
-  bool merge(const Session& session, TimePoint now, bool prefer_ours_on_tie);
+  bool merge(const Session& session, TimePoint now, bool prefer_ours_on_tie) {
+    return merge(hashed(session.key), session, now, prefer_ours_on_tie);
+  }
+  /// Many merges are coming: the table will hold about `entries`.
+  void expect(size_t entries) { slab_.expect(std::min(entries, limits_.max_entries)); }
   /// Removes `key` unless its version is above `version`; whether it was removed.
-  bool erase(const IpAddress& key, uint64_t version);
+  bool erase(const IpAddress& key, uint64_t version) { return erase(hashed(key), version); }
+
+  // The same for who has many of them: the slab fetches what they need ahead of time.
+  using HashedKey = SessionSlab::HashedKey;
+  [[nodiscard]] HashedKey hashed(const IpAddress& key) const { return slab_.hashed(key); }
+  [[nodiscard]] const SessionSlab& slab() const { return slab_; }
+  [[nodiscard]] bool contains(const HashedKey& key) const {
+    return slab_.find(key) != SessionSlab::kNone;
+  }
+  bool merge(const HashedKey& key, const Session& session, TimePoint now, bool prefer_ours_on_tie);
+  bool erase(const HashedKey& key, uint64_t version);
 
   /// Removes at most `most` expired entries and returns them, oldest first. Only the owner (the
   /// Active) calls this.
@@ -125,15 +140,15 @@ class SessionTable {
 
   struct PerServer {
     std::shared_ptr<LiveServer> live;
+    uint64_t token = 0;  // its
     uint32_t sessions = 0;
   };
 
   [[nodiscard]] TimePoint last_used(const Entry& entry) const;
   [[nodiscard]] Session to_session(const Entry& entry, TimePoint now) const;
-  [[nodiscard]] uint64_t hash_for_digest(const Entry& entry) const;
   void assign(Slot slot, ServerId server, uint64_t version);
   void count(const Entry& entry, bool added);
-  Slot add(const IpAddress& key, ServerId server, uint64_t version, TimePoint now);
+  Slot add(const HashedKey& key, ServerId server, uint64_t version, TimePoint now);
   Session take_out(Slot slot, TimePoint now);
   void touch(Slot slot, TimePoint now);
   void link_newest(Slot slot);

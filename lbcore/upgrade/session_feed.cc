@@ -48,11 +48,13 @@ SessionSink::SessionSink(Registry& registry, sticky::SessionStore& store)
 
 Status SessionSink::take(const replicate::wire::Batch& batch, bool serving, TimePoint now) {
   if (auto decoded = decoder_.decode(batch, entries_); !decoded) return decoded;
+  if (!serving) {
+    store_.merge(entries_, now, false);
+    return {};
+  }
   for (const sticky::SessionChange& entry : entries_) {
-    if (!serving) {
-      store_.merge(entry, now, false);
-    } else if (!entry.removed) {
-      // As if a connection of ours had made it: a merge is no change, and the peer would not hear.
+    // As if a connection of ours had made it: a merge is no change, and the peer would not hear.
+    if (!entry.removed) {
       store_.put(entry.pool, entry.session.key, entry.session.server, now);
     }
   }

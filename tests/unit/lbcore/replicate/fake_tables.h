@@ -118,6 +118,12 @@ class FakeTables : public Tables {
     }
     return std::nullopt;
   }
+  [[nodiscard]] size_t size_of(PoolId id) const override {
+    return static_cast<size_t>(std::ranges::count_if(
+        entries_, [&](const auto& entry) { return entry.first.first == pool_names_[id]; }));
+  }
+  void expect(PoolId id, size_t entries) override { expected_[pool_names_[id]] = entries; }
+  [[nodiscard]] const std::map<std::string, size_t>& expected() const { return expected_; }
   [[nodiscard]] std::string_view pool_name(PoolId id) const override { return pool_names_[id]; }
   [[nodiscard]] ServerName server_name(ServerId id) const override { return servers_[id]; }
   PoolId pool(std::string_view name) override {
@@ -147,6 +153,7 @@ class FakeTables : public Tables {
   std::vector<PoolId> configured_;
   std::map<Key, Entry> entries_;
   std::map<Key, uint64_t> removed_;
+  std::map<std::string, size_t> expected_;
   std::vector<sticky::SessionChange> changes_;
   uint64_t highest_ = 0;
 };

@@ -17,6 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 constexpr uint64_t kOwnEpoch = 5;
 constexpr uint64_t kPeerEpoch = 9;
@@ -297,6 +298,18 @@ TEST_F(WrongFrames, OrderOfDataFrames) {
   refuse({begin_, data(2, wire::Frame::kBarrier)}, "barrier inside a snapshot");
 }
 
+TEST_F(WrongFrames, PoolsOfASnapshot) {
+  wire::Frame begin = begin_;
+  begin.mutable_snapshot_begin()->add_pools();
+  refuse({begin}, "pool name size");
+  begin.mutable_snapshot_begin()->mutable_pools(0)->set_pool(std::string(257, 'x'));
+  refuse({begin}, "pool name size");
+  for (size_t i = 0; i < kMaxPools; ++i) {
+    begin.mutable_snapshot_begin()->add_pools()->set_pool("web");
+  }
+  refuse({begin}, "too many pools");
+}
+
 TEST_F(WrongFrames, HelloAcksAndEpochs) {
   refuse({hello()}, "a second hello");
   refuse({ack(0, 77)}, "ack for another epoch");
@@ -542,6 +555,32 @@ TEST_F(ProtocolTest, AFullQueueBecomesASnapshotOfBoth) {
   EXPECT_EQ(take(wire::Frame::kResync).size(), 1U);
   EXPECT_EQ(take(wire::Frame::kSnapshotBegin).size(), 1U);
   EXPECT_EQ(take(wire::Frame::kChunk).size(), 3U);
+}
+
+// The receiver makes room before it is needed; a peer that says nothing of it is as welcome.
+TEST_F(ProtocolTest, ASnapshotSaysHowLargeItsPoolsAre) {
+  sync();
+  EXPECT_THAT(tables_.expected(), IsEmpty());
+  for (uint32_t i = 0; i < 3; ++i) tables_.put("mail", client(i), backend(1));
+  tables_.take_changes();
+
+  wire::Frame resync;
+  resync.mutable_resync();
+  receive(resync);
+  pump();
+  const auto begins = take(wire::Frame::kSnapshotBegin);
+  ASSERT_EQ(begins.size(), 1U);
+  const auto& begin = begins[0].snapshot_begin();
+  ASSERT_EQ(begin.pools_size(), 1);
+  EXPECT_EQ(begin.pools(0).pool(), "mail");
+  EXPECT_EQ(begin.pools(0).entries(), 3U);
+
+  wire::Frame theirs = data(3, wire::Frame::kSnapshotBegin);
+  auto* web = theirs.mutable_snapshot_begin()->add_pools();
+  web->set_pool("web");
+  web->set_entries(1'000'000);
+  receive(theirs);
+  EXPECT_THAT(tables_.expected(), ElementsAre(Pair("web", 1'000'000U)));
 }
 
 TEST_F(ProtocolTest, AnOverflowOfTheStoreIsTheSame) {

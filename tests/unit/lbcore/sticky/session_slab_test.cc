@@ -81,6 +81,25 @@ TEST(SessionSlab, ReusesRoom) {
   EXPECT_EQ(slab.end(), 5000U);
 }
 
+// What is expected changes where the buckets are, never what is found; also when it comes late.
+TEST(SessionSlab, MakesRoomAheadForWhatIsExpected) {
+  SessionSlab slab(random_sip_key());
+  for (uint32_t n = 0; n < 1000; ++n) slab.add(client(n));
+  const size_t before = slab.memory_bytes();
+  slab.expect(100'000);
+  EXPECT_EQ(slab.memory_bytes(), before) << "nothing is taken at a stranger's word";
+  for (uint32_t n = 1000; n < 10'000; ++n) slab.add(client(n));
+  EXPECT_GT(slab.memory_bytes(), before + 100'000 * sizeof(Slot));
+  for (uint32_t n = 10'000; n < 150'000; ++n) slab.add(client(n));
+  for (uint32_t n = 0; n < 150'000; ++n) {
+    const auto key = slab.hashed(client(n));
+    slab.expect_bucket(key);
+    slab.expect_entry(key);
+    ASSERT_EQ(slab[slab.find(key)].address(), client(n));
+  }
+  EXPECT_LE(slab.longest_chain(), 16U);
+}
+
 // Consecutive addresses are what a client with a whole prefix would use to pile entries up.
 TEST(SessionSlab, SpreadsConsecutiveAddresses) {
   SessionSlab slab(SipKey{.k0 = 1, .k1 = 2});

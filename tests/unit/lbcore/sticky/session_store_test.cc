@@ -171,6 +171,34 @@ TEST_F(SessionStoreTest, MergesWithoutEchoingIt) {
   EXPECT_EQ(store.size(), 1U);
 }
 
+// Slices, pools in any order and prefetching: the outcome is that of one change after the other.
+TEST_F(SessionStoreTest, MergesManyAsIfOneByOne) {
+  std::vector<SessionChange> changes;
+  for (uint32_t n = 0; n < 2000; ++n) {
+    const PoolId pool = n % 7 == 0 ? kMail : n % 11 == 0 ? kPlain : kWeb;
+    const ServerId server = pool == kMail ? 10 + n % 2 : n % 501 == 0 ? 77 : n % 6;
+    changes.push_back({.pool = pool,
+                       .session = {.key = client((n * 31 % 700) << (pool == kMail ? 8 : 0)),
+                                   .server = server,
+                                   .version = 1 + n / 3},
+                       .removed = n % 5 == 0});
+  }
+  StoreFixture one_by_one;
+  one_by_one.store.configure(one_by_one.topology(), kStart);
+  for (const auto& change : changes) one_by_one.store.merge(change, kStart, true);
+  store.expect(kWeb, 100'000);
+  store.expect(kPlain, 100'000);
+  store.merge(changes, kStart, true);
+  const auto ours = store.take_changes_and_digests();
+  const auto theirs = one_by_one.store.take_changes_and_digests();
+  ASSERT_EQ(ours.digests.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_GT(ours.digests[i].digest.entries, 50U);
+    EXPECT_EQ(ours.digests[i].digest, theirs.digests[i].digest);
+  }
+  EXPECT_TRUE(ours.list.empty());
+}
+
 TEST_F(SessionStoreTest, MergesSessionsOfServersThatOnlyThePeerKnows) {
   EXPECT_TRUE(store.merge({.pool = kWeb, .session = {.key = client(1), .server = 5, .version = 1}},
                           kStart, false));
