@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace hapair {
 
 namespace {
@@ -110,10 +112,19 @@ Json service_json(const control::Service& service) {
 }
 
 Json sync_json(const control::Sync& sync) {
-  return Json{{"state", sync.state()},       {"peer", sync.peer()},
-              {"sessions", sync.sessions()}, {"lag_entries", sync.lag_entries()},
-              {"lag_ms", sync.lag_ms()},     {"resyncs", sync.resyncs()},
-              {"refused", sync.refused()},   {"detail", sync.detail()}};
+  return Json{
+      {"state", sync.state()},
+      {"peer", sync.peer()},
+      {"sessions", sync.sessions()},
+      {"lag_entries", sync.lag_entries()},
+      {"lag_ms", sync.lag_ms()},
+      {"resyncs", sync.resyncs()},
+      {"refused", sync.refused()},
+      {"detail", sync.detail()},
+      {"digest", fmt::format("{:016x}", sync.digest())},
+      {"protocol", sync.protocol()},
+      {"features", std::vector<std::string>(sync.features().begin(), sync.features().end())},
+      {"ignored", sync.ignored()}};
 }
 
 std::string json_text(const Json& json) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "common/address.h"
+#include "lbcore/sticky/session_table.h"
 
 namespace hapair::lbcore::replicate {
 
@@ -26,11 +27,21 @@ inline uint64_t entry_hash(const IpAddress& key, uint64_t version) {
   return mix(mix(mix(words[0] + bytes.size()) + words[1]) + version);
 }
 
-/// Odd, so that multiplying by it loses nothing.
-inline uint64_t server_factor(std::string_view pool, const Endpoint& address) {
+inline uint64_t pool_hash(std::string_view pool) {
   uint64_t hash = pool.size();
   for (const char c : pool) hash = mix(hash + static_cast<uint8_t>(c));
-  return mix(hash + entry_hash(address.ip, address.port)) | 1U;
+  return hash;
+}
+
+/// Odd, so that multiplying by it loses nothing.
+inline uint64_t server_factor(std::string_view pool, const Endpoint& address) {
+  return mix(pool_hash(pool) + entry_hash(address.ip, address.port)) | 1U;
+}
+
+/// What a pool adds to the digest over all pools, the one that people compare; an empty one
+/// nothing.
+inline uint64_t pool_share(std::string_view pool, const sticky::TableDigest& digest) {
+  return (mix(pool_hash(pool)) | 1U) * (digest.sum + digest.entries);
 }
 
 }  // namespace hapair::lbcore::replicate

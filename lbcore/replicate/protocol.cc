@@ -1,6 +1,7 @@
 #include "lbcore/replicate/protocol.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,21 +26,32 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+/// Neither a body nor anything that could be one of a later version.
+bool is_empty(const wire::Frame& frame) {
+  if (frame.body_case() != wire::Frame::BODY_NOT_SET) return false;
+  wire::Frame head;
+  head.set_epoch(frame.epoch());
+  head.set_sequence(frame.sequence());
+  return frame.ByteSizeLong() == head.ByteSizeLong();  // unknown fields count
+}
+
 }  // namespace
 
 Protocol::Protocol(Self self, Tables& tables, OwnStatus own_status, Timing timing,
-                   Sender::Limits limits)
+                   Sender::Limits limits, std::vector<Lane*> lanes)
     : self_(std::move(self)),
       tables_(tables),
       own_status_(std::move(own_status)),
       timing_(timing),
       limits_(limits),
+      lanes_(std::move(lanes)),
       differ_pause_(timing.differ_pause) {}
 
 // ---- events
 
 Actions Protocol::connected(TimePoint now) {
   Actions out;
+  leave();
   phase_ = Greeting{now};
   add_hello(out);
   update_state(out, "connected", now);
@@ -48,7 +60,7 @@ Actions Protocol::connected(TimePoint now) {
 
 Actions Protocol::disconnected(std::string_view reason, TimePoint now) {
   Actions out;
-  phase_ = Disconnected{};
+  leave();
   trouble_ = reason;
   update_state(out, reason, now);
   return out;
@@ -57,8 +69,8 @@ Actions Protocol::disconnected(std::string_view reason, TimePoint now) {
 Actions Protocol::received(std::string_view payload, TimePoint now) {
   Actions out;
   if (std::holds_alternative<Disconnected>(phase_)) return out;  // rest of a dropped connection
-  if (!in_.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
-      in_.body_case() == wire::Frame::BODY_NOT_SET) {
+  const bool whole = in_.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
+  if (!whole || is_empty(in_)) {
     refuse(out, "malformed frame", now);
     return out;
   }
@@ -112,10 +124,7 @@ Actions Protocol::pump(size_t room, TimePoint now) {
     used += add_frame(out);
   }
   if (now >= live->next_heartbeat) add_heartbeat(*live, out, now);
-  while (used < room) {
-    out_frame_.Clear();
-    if (!live->sender.next(out_frame_, now)) break;
-    used += add_frame(out);
+  while (used < room && add_turn(*live, out, used, now)) {
   }
   if (used < room && live->sender.barrier_due(now)) out.emplace_back(TakeDigests{});
   update_state(out, "", now);
@@ -147,12 +156,21 @@ void Protocol::set_active(bool active) {
 
 // ---- frames
 
+Result<uint32_t> Protocol::common_version(const wire::Hello& hello) const {
+  const uint32_t highest = hello.protocol();
+  const uint32_t lowest = hello.lowest_protocol() == 0 ? highest : hello.lowest_protocol();
+  const uint32_t common = std::min(highest, self_.protocol);
+  if (lowest <= highest && common >= std::max(lowest, self_.lowest_protocol)) return common;
+  const auto range = [](uint32_t from, uint32_t to) {
+    return from == to ? fmt::format("{}", to) : fmt::format("{} to {}", from, to);
+  };
+  return fail("protocol version {}, this node speaks {}", range(lowest, highest),
+              range(self_.lowest_protocol, self_.protocol));
+}
+
 std::string Protocol::why_not_welcome(const wire::Frame& frame) const {
   const auto& hello = frame.hello();
-  if (hello.protocol() != kProtocolVersion) {
-    return fmt::format("protocol version {}, this node speaks {}", hello.protocol(),
-                       kProtocolVersion);
-  }
+  if (const auto version = common_version(hello); !version) return version.error().message;
   if (hello.node() != self_.peer) {
     return fmt::format("node '{}', this node's peer is '{}'", printable(hello.node()), self_.peer);
   }
@@ -176,7 +194,14 @@ void Protocol::on_hello(Actions& out, TimePoint now) {
   live.last_heard = now;
   live.peer_active = in_.hello().active();
   live.config_differs = in_.hello().config_hash() != self_.config_hash;
+  live.version = *common_version(in_.hello());
   trouble_.clear();
+  const auto& theirs = in_.hello().features();
+  for (Lane* const lane : lanes_) {
+    if (std::ranges::find(theirs, lane->feature()) == theirs.end()) continue;
+    live.lanes.push_back(lane);
+    lane->up(in_.hello(), now);
+  }
 }
 
 void Protocol::on_frame(Streaming& live, Actions& out, TimePoint now) {
@@ -200,8 +225,25 @@ void Protocol::on_frame(Streaming& live, Actions& out, TimePoint now) {
       ++resyncs_;
       trouble_ = "the peer asked for a snapshot: " + printable(in_.resync().reason());
       return live.sender.start_snapshot();
-    default:
+    case wire::Frame::kHello:
       return refuse(out, "a second hello", now);
+    default:
+      return on_other(live, out, now);
+  }
+}
+
+void Protocol::on_other(Streaming& live, Actions& out, TimePoint now) {
+  const auto lane = std::ranges::find_if(
+      live.lanes, [this](const Lane* each) { return each->takes(in_.body_case()); });
+  if (lane == live.lanes.end()) {
+    ++ignored_;
+    return;
+  }
+  if (in_.ByteSizeLong() > Lane::kMaxFrameBytes) {
+    return refuse(out, fmt::format("{}: frame too large", (*lane)->feature()), now);
+  }
+  if (auto status = (*lane)->take(in_, now); !status) {
+    refuse(out, fmt::format("{}: {}", (*lane)->feature(), status.error().message), now);
   }
 }
 
@@ -281,8 +323,16 @@ void Protocol::refuse(Actions& out, std::string reason, TimePoint now) {
   drop(out, "refused: " + reason, now);
 }
 
-void Protocol::drop(Actions& out, std::string reason, TimePoint now) {
+/// The one way out of any phase.
+void Protocol::leave() {
+  std::vector<Lane*> lanes;
+  if (auto* live = std::get_if<Streaming>(&phase_)) lanes = std::move(live->lanes);
   phase_ = Disconnected{};
+  for (Lane* const lane : lanes) lane->down();
+}
+
+void Protocol::drop(Actions& out, std::string reason, TimePoint now) {
+  leave();
   trouble_ = reason;
   update_state(out, reason, now);
   out.emplace_back(Drop{std::move(reason)});
@@ -298,13 +348,35 @@ size_t Protocol::add_frame(Actions& out) {
   return size;
 }
 
+/// Each lane one frame, and the session stream one; false when nobody had any.
+bool Protocol::add_turn(Streaming& live, Actions& out, size_t& used, TimePoint now) {
+  bool any = false;
+  for (Lane* const lane : live.lanes) {
+    out_frame_.Clear();
+    if (!lane->next(out_frame_, now)) continue;
+    const size_t size = add_frame(out);
+    assert(size <= Lane::kMaxFrameBytes && lane->takes(out_frame_.body_case()));
+    used += size;
+    any = true;
+  }
+  out_frame_.Clear();
+  if (!live.sender.next(out_frame_, now)) return any;
+  used += add_frame(out);
+  return true;
+}
+
 void Protocol::add_hello(Actions& out) {
   out_frame_.Clear();
   auto& hello = *out_frame_.mutable_hello();
-  hello.set_protocol(kProtocolVersion);
+  hello.set_protocol(self_.protocol);
+  hello.set_lowest_protocol(self_.lowest_protocol);
   hello.set_node(self_.node);
   hello.set_config_hash(self_.config_hash);
   hello.set_active(active_);
+  for (Lane* const lane : lanes_) {
+    hello.add_features(std::string(lane->feature()));
+    lane->greet(hello);
+  }
   add_frame(out);
 }
 
@@ -373,6 +445,19 @@ size_t Protocol::lag_entries() const {
 Duration Protocol::lag(TimePoint now) const {
   const auto* live = std::get_if<Streaming>(&phase_);
   return live == nullptr ? Duration::zero() : live->sender.lag(now);
+}
+
+uint32_t Protocol::version() const {
+  const auto* live = std::get_if<Streaming>(&phase_);
+  return live == nullptr ? 0 : live->version;
+}
+
+std::vector<std::string_view> Protocol::features() const {
+  std::vector<std::string_view> out;
+  if (const auto* live = std::get_if<Streaming>(&phase_)) {
+    for (const Lane* lane : live->lanes) out.push_back(lane->feature());
+  }
+  return out;
 }
 
 std::string Protocol::detail() const {

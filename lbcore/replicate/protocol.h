@@ -5,10 +5,15 @@
 //   Disconnected --connected: hello--> Greeting --peer's hello is right--> Streaming
 //   any --disconnected, silence, anything refused--> Disconnected
 //
-// While streaming both sides send: snapshot, deltas, acks, heartbeats, barriers. A full queue, a
-// gap in the numbers, a wrong digest: one cure, new snapshots (counted). A frame that no sane peer
-// sends (stale epoch, other version, wrong order, malformed): counted, answered by a Bye with the
-// reason, connection dropped, never fatal (invariant 10).
+// The hellos settle what both nodes can do: the highest version that both speak, the features that
+// both have. None in common is refused; a frame of a kind that this node does not know is ignored
+// and counted. So one node can be upgraded after the other.
+//
+// While streaming both sides send: snapshot, deltas, acks, heartbeats, barriers, and what other
+// parts of lbcore have to say to each other (lane.h). A full queue, a gap in the numbers, a wrong
+// digest: one cure, new snapshots (counted). A frame that no sane peer sends (stale epoch, other
+// version, wrong order, malformed): counted, answered by a Bye with the reason, connection dropped,
+// never fatal (invariant 10).
 //
 // What operators see:
 //   disconnected   not streaming
@@ -30,7 +35,9 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/result.h"
 #include "common/schema/control.pb.h"
+#include "lbcore/replicate/lane.h"
 #include "lbcore/replicate/receiver.h"
 #include "lbcore/replicate/replication.pb.h"
 #include "lbcore/replicate/sender.h"
@@ -39,6 +46,7 @@
 namespace hapair::lbcore::replicate {
 
 inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kLowestProtocolVersion = 1;
 
 enum class State : uint8_t { disconnected, snapshot, catching_up, synced };
 
@@ -74,6 +82,8 @@ class Protocol {
     std::string peer;  // the one name that its hello may carry
     uint64_t epoch = 0;
     uint64_t config_hash = 0;
+    uint32_t protocol = kProtocolVersion;  // the highest version it speaks
+    uint32_t lowest_protocol = kLowestProtocolVersion;
   };
   struct Timing {
     Duration heartbeat = 200ms;
@@ -85,7 +95,8 @@ class Protocol {
   };
   using OwnStatus = std::function<control::NodeStatus()>;
 
-  Protocol(Self self, Tables& tables, OwnStatus own_status, Timing timing, Sender::Limits limits);
+  Protocol(Self self, Tables& tables, OwnStatus own_status, Timing timing, Sender::Limits limits,
+           std::vector<Lane*> lanes = {});
 
   // Events.
   Actions connected(TimePoint now);
@@ -109,7 +120,13 @@ class Protocol {
   [[nodiscard]] Duration lag(TimePoint now) const;
   [[nodiscard]] uint64_t refused() const { return refused_; }
   [[nodiscard]] uint64_t resyncs() const { return resyncs_; }
+  /// Frames of kinds that this node does not know.
+  [[nodiscard]] uint64_t ignored() const { return ignored_; }
   [[nodiscard]] uint64_t epoch() const { return self_.epoch; }
+  /// The version that both speak; 0 while not streaming.
+  [[nodiscard]] uint32_t version() const;
+  /// What both have, while streaming.
+  [[nodiscard]] std::vector<std::string_view> features() const;
   /// The last thing that went wrong, until synced again; and whether the configurations differ.
   [[nodiscard]] std::string detail() const;
 
@@ -124,6 +141,8 @@ class Protocol {
     Receiver receiver;
     TimePoint last_heard{};
     TimePoint next_heartbeat{};
+    uint32_t version = 0;
+    std::vector<Lane*> lanes;  // that the peer has as well
     bool peer_active = false;
     bool config_differs = false;
     size_t peer_lag_entries = 0;
@@ -136,14 +155,18 @@ class Protocol {
   void on_frame(Streaming& live, Actions& out, TimePoint now);
   void on_data(Streaming& live, Actions& out, TimePoint now);
   void on_heartbeat(Streaming& live, Actions& out);
+  void on_other(Streaming& live, Actions& out, TimePoint now);
+  void leave();
   void compare(Streaming& live, const std::vector<PoolDigest>& ours, TimePoint now);
   void resync_both(Streaming& live, std::string reason);
   void refuse(Actions& out, std::string reason, TimePoint now);
   void drop(Actions& out, std::string reason, TimePoint now);
   [[nodiscard]] std::string why_not_welcome(const wire::Frame& frame) const;
+  [[nodiscard]] Result<uint32_t> common_version(const wire::Hello& hello) const;
   void add_hello(Actions& out);
   void add_heartbeat(Streaming& live, Actions& out, TimePoint now);
   size_t add_frame(Actions& out);
+  bool add_turn(Streaming& live, Actions& out, size_t& used, TimePoint now);
   [[nodiscard]] bool ours_wins_tie(const Streaming& live) const;
   [[nodiscard]] State judge(TimePoint now) const;
   void update_state(Actions& out, std::string_view why, TimePoint now);
@@ -153,6 +176,7 @@ class Protocol {
   OwnStatus own_status_;
   Timing timing_;
   Sender::Limits limits_;
+  std::vector<Lane*> lanes_;
 
   std::variant<Disconnected, Greeting, Streaming> phase_;
   State state_ = State::disconnected;
@@ -161,6 +185,7 @@ class Protocol {
   std::deque<uint64_t> retired_epochs_;  // earlier lives of the peer
   TimePoint last_tick_{};
   uint64_t refused_ = 0;
+  uint64_t ignored_ = 0;
   uint64_t resyncs_ = 0;
   std::string trouble_;
   TimePoint differ_until_{};  // no resync because of a barrier before this

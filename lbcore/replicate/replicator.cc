@@ -3,6 +3,7 @@
 #include <random>
 #include <utility>
 
+#include "lbcore/replicate/entry_digest.h"
 #include "lbcore/replicate/link.h"
 #include "lbcore/replicate/protocol.h"
 #include "lbcore/replicate/store_tables.h"
@@ -46,8 +47,11 @@ struct Replicator::Parts {
         store(session_store),
         hooks(std::move(given)),
         tables(registry, session_store),
-        protocol({pair.node, pair.peer, new_epoch(), config_hash}, tables, hooks.own_status, {},
-                 {}),
+        protocol({.node = pair.node,
+                  .peer = pair.peer,
+                  .epoch = new_epoch(),
+                  .config_hash = config_hash},
+                 tables, hooks.own_status, {}, {}, hooks.lanes),
         link(event_loop, logger, pair, key, {},
              {.on_up = [this] { run(protocol.connected(loop.refresh_now())); },
               .on_frame = [this](std::string_view payload) { received(payload); },
@@ -84,6 +88,16 @@ struct Replicator::Parts {
     protocol.set_active(hooks.active());
     take_changes(false);
     pump();
+  }
+
+  void wake() {
+    if (std::exchange(awake, true)) return;
+    loop.defer([self = std::weak_ptr<Parts*>(alive)] {
+      const auto parts = self.lock();
+      if (!parts) return;
+      (*parts)->awake = false;
+      (*parts)->pump();
+    });
   }
 
   void take_changes(bool with_digests) {
@@ -124,6 +138,8 @@ struct Replicator::Parts {
   StoreTables tables;
   Protocol protocol;
   std::optional<PeerStatus> peer_status;
+  std::shared_ptr<Parts*> alive = std::make_shared<Parts*>(this);
+  bool awake = false;
   bool in_batch = false;
   bool took_digests = false;
   Link link;
@@ -146,6 +162,10 @@ void Replicator::flush() {
   parts_->flush();
 }
 
+void Replicator::wake() {
+  parts_->wake();
+}
+
 bool Replicator::synced() const {
   return parts_->protocol.state() == State::synced;
 }
@@ -163,6 +183,13 @@ control::Sync Replicator::sync() const {
   out.set_epoch(protocol.epoch());
   out.set_refused(protocol.refused() + link.refused());
   out.set_resyncs(protocol.resyncs());
+  out.set_protocol(protocol.version());
+  for (const auto feature : protocol.features()) out.add_features(std::string(feature));
+  out.set_ignored(protocol.ignored());
+  uint64_t digest = 0;
+  for (const auto& [pool, its] : parts_->store.digests())
+    digest += pool_share(parts_->tables.pool_name(pool), its);
+  out.set_digest(digest);
   return out;
 }
 

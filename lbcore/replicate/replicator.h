@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "common/config/pair_section.h"
 #include "common/event_loop.h"
@@ -12,6 +13,7 @@
 #include "common/pair_key.h"
 #include "common/schema/control.pb.h"
 #include "lbcore/model/topology.h"
+#include "lbcore/replicate/lane.h"
 #include "lbcore/sticky/session_store.h"
 
 namespace hapair::lbcore::replicate {
@@ -25,6 +27,8 @@ class Replicator {
     std::function<void()> on_state_change;  // synced or no longer synced
     /// What this node's sessions do, as it is sent; may be empty.
     std::function<void(const sticky::SessionStore::Changes&)> on_changes;
+    /// Other parts of lbcore that talk over the link; they outlive the Replicator.
+    std::vector<Lane*> lanes = {};
   };
 
   /// Starts listening or connecting at once (the node with the lower address connects). A port in
@@ -41,6 +45,9 @@ class Replicator {
   [[nodiscard]] int listener() const;
   /// The store has changes: send them.
   void flush();
+  /// A lane has something to send: it goes after the current batch of events. From anywhere on the
+  /// main thread, as often as you like.
+  void wake();
 
   [[nodiscard]] bool synced() const;
   [[nodiscard]] control::Sync sync() const;

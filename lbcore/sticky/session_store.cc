@@ -191,6 +191,17 @@ SessionStore::Changes SessionStore::take_changes() {
   return out;
 }
 
+std::vector<SessionStore::PoolDigest> SessionStore::digests() const {
+  std::vector<PoolDigest> out;
+  const std::shared_lock tables_lock(tables_mutex_);
+  for (const PoolId pool : sorted_pools()) {
+    PoolTable* const sticky = table(pool);
+    const std::lock_guard lock(sticky->mutex);
+    out.push_back({.pool = pool, .digest = sticky->table.digest()});
+  }
+  return out;
+}
+
 SessionStore::Changes SessionStore::take_changes_and_digests() {
   Changes out;
   const std::shared_lock tables_lock(tables_mutex_);

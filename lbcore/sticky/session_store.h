@@ -88,6 +88,8 @@ class SessionStore {
   Changes take_changes();
   /// The same, with the digests of all pools as of exactly these changes: what a barrier compares.
   Changes take_changes_and_digests();
+  /// The digests of all pools, each as of a moment of its own: for people.
+  [[nodiscard]] std::vector<PoolDigest> digests() const;
   /// A pool that this node's configuration does not have, or has not as sticky, is refused (false);
   /// so is what is older than ours. Merging makes no change of our own.
   bool merge(const SessionChange& change, TimePoint now, bool prefer_ours_on_tie);

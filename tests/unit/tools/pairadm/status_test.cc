@@ -61,6 +61,9 @@ control::NodeStatus node(const std::string& name, role::Router its_router, uint6
   status.set_uptime_ms(10 * 86'400'000ULL + 7'860'000);
   status.mutable_sync()->set_state("synced");
   status.mutable_sync()->set_sessions(12345);
+  status.mutable_sync()->set_digest(255);
+  status.mutable_sync()->set_protocol(1);
+  status.mutable_sync()->add_features("tests/1");
   *status.add_services() = web(active);
   return status;
 }
@@ -566,7 +569,13 @@ TEST(Status, Json) {
         "lag_ms": 0,
         "resyncs": 0,
         "refused": 0,
-        "detail": ""
+        "detail": "",
+        "digest": "00000000000000ff",
+        "protocol": 1,
+        "features": [
+          "tests/1"
+        ],
+        "ignored": 0
       },
       "services": [],
       "demoted": null
