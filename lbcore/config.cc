@@ -33,6 +33,7 @@ class Resolver {
     for (const Section* section : config_.all("server")) server(*section);
     for (const Section* section : config_.all("service")) service(*section);
     check_transparent_pools();
+    check_sources();
     choose_checks_of_datagram_pools();
     warn_about_empty_pools();
     if (!errors_.empty()) return tl::unexpected(Error{errors_});
@@ -55,6 +56,7 @@ class Resolver {
   void service(const Section& section);
   void datagram_keys(const Section& section, ServiceSpec& service);
   void check_transparent_pools();
+  void check_sources();
   void choose_checks_of_datagram_pools();
   void warn_about_empty_pools();
 
@@ -244,6 +246,36 @@ void Resolver::check_transparent_pools() {
     if (pool == nullptr) continue;
     if (const auto fits = check_transparent(service, *pool); !fits) {
       complain(*config_.find("pool", pool->name), "transparent", fits.error().message);
+    }
+  }
+}
+
+void Resolver::check_sources() {
+  for (const PoolSpec& pool : loaded_.spec.pools) {
+    if (pool.relay.source.empty()) continue;
+    const Section& section = *config_.find("pool", pool.name);
+    if (const auto usable = check_source(pool); !usable) {
+      complain(section, "source", usable.error().message);
+    }
+    const auto family = [](const IpAddress& ip) { return ip.is_v4() ? "IPv4" : "IPv6"; };
+    for (const IpAddress& source : pool.relay.source) {
+      const bool used = std::ranges::any_of(pool.servers, [&](const ServerSpec& server) {
+        return server.address.ip.family() == source.family();
+      });
+      if (used || pool.servers.empty()) continue;
+      complain(section, "source",
+               fmt::format("{} is {}, and no server of the pool is", source.to_string(),
+                           family(source)));
+    }
+    for (const ServerSpec& server : pool.servers) {
+      const bool has = std::ranges::any_of(pool.relay.source, [&](const IpAddress& source) {
+        return server.address.ip.family() == source.family();
+      });
+      if (has) continue;
+      loaded_.warnings.push_back(fmt::format(
+          "{}:{}: [pool {}]: source has no {} address: connections to server {} end "
+          "with a handover",
+          config_.path(), section.line(), pool.name, family(server.address.ip), server.name));
     }
   }
 }

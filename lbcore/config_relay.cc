@@ -23,6 +23,9 @@ void read(const Section& section, std::string_view key, uint32_t& out) {
 void read(const Section& section, std::string_view key, std::vector<Prefix>& out) {
   out = section.list<Prefix>(key);
 }
+void read(const Section& section, std::string_view key, std::vector<IpAddress>& out) {
+  out = section.list<IpAddress>(key);
+}
 void read(const Section& section, std::string_view key, ProxyProtocol& out) {
   for (const auto version : {ProxyProtocol::none, ProxyProtocol::v1, ProxyProtocol::v2}) {
     if (section.text(key) == name(version)) out = version;
@@ -40,8 +43,8 @@ constexpr std::array<std::string_view, 3> kStreamKeysOfService{"proxy_from", "pr
                                                                "half_closed_timeout"};
 constexpr std::array<std::string_view, 4> kLimits{"max_connections", "max_rate",
                                                   "source_max_connections", "source_max_rate"};
-constexpr std::array<std::string_view, 4> kStreamKeysOfPool{"connect_timeout", "proxy_protocol",
-                                                            "queue_size", "queue_timeout"};
+constexpr std::array<std::string_view, 5> kStreamKeysOfPool{
+    "connect_timeout", "proxy_protocol", "source", "queue_size", "queue_timeout"};
 
 template <typename Keys>
 void add_written(const Section& section, const Keys& keys, std::string_view why,

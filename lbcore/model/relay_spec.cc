@@ -23,14 +23,21 @@ std::string text(bool value) {
 std::string text(ProxyProtocol value) {
   return std::string(name(value));
 }
-std::string text(const std::vector<Prefix>& list) {
-  if (list.empty()) return "nobody";
+template <typename T>
+std::string text_of_list(const std::vector<T>& list, const char* empty) {
+  if (list.empty()) return empty;
   std::string out;
-  for (const Prefix& each : list) {
+  for (const T& each : list) {
     if (!out.empty()) out += ", ";
     out += each.to_string();
   }
   return out;
+}
+std::string text(const std::vector<Prefix>& list) {
+  return text_of_list(list, "nobody");
+}
+std::string text(const std::vector<IpAddress>& list) {
+  return text_of_list(list, "none");
 }
 
 template <typename Relay>

@@ -54,8 +54,10 @@ struct ServiceRelay {
 struct PoolRelay {
   ProxyProtocol proxy_protocol = ProxyProtocol::none;
   bool transparent = false;  // servers see connections as the client's own
-  uint32_t retries = 3;      // further servers that a client is tried with
-  uint32_t queue_size = 0;   // clients that wait, per worker, while all servers are full
+  // Where connections to servers come from: addresses that move with the VIPs. Empty: this node's.
+  std::vector<IpAddress> source = {};
+  uint32_t retries = 3;     // further servers that a client is tried with
+  uint32_t queue_size = 0;  // clients that wait, per worker, while all servers are full
   Duration queue_timeout = 10s;
 
   friend bool operator==(const PoolRelay&, const PoolRelay&) = default;
@@ -81,8 +83,8 @@ inline constexpr auto kServiceRelayKeys =
 
 inline constexpr auto kPoolRelayKeys = std::tuple(
     RelayKey{"proxy_protocol", &PoolRelay::proxy_protocol},
-    RelayKey{"transparent", &PoolRelay::transparent}, RelayKey{"retries", &PoolRelay::retries},
-    RelayKey{"queue_size", &PoolRelay::queue_size},
+    RelayKey{"transparent", &PoolRelay::transparent}, RelayKey{"source", &PoolRelay::source},
+    RelayKey{"retries", &PoolRelay::retries}, RelayKey{"queue_size", &PoolRelay::queue_size},
     RelayKey{"queue_timeout", &PoolRelay::queue_timeout});
 
 template <typename Visit>

@@ -223,11 +223,30 @@ Status check_transparent(const ServiceSpec& service, const PoolSpec& pool) {
   return {};
 }
 
+Status check_source(const PoolSpec& pool) {
+  const auto& sources = pool.relay.source;
+  if (!sources.empty() && pool.relay.transparent) {
+    return fail("is not for transparent pools: their servers see the clients' addresses");
+  }
+  std::set<IpAddress> seen;
+  for (const IpAddress& source : sources) {
+    if (source.is_unspecified() || source.is_multicast()) {
+      return fail("{} is not an address of one node", source.to_string());
+    }
+    if (auto usable = check_scope(source); !usable) return usable;
+    if (!seen.insert(source).second) return fail("{} is there twice", source.to_string());
+  }
+  return {};
+}
+
 Status validate(const Spec& spec) {
   std::set<std::string_view> pools;
   for (const PoolSpec& pool : spec.pools) {
     if (!pools.insert(pool.name).second) return fail("there are two pools named {}", pool.name);
     if (auto status = validate_pool(pool); !status) return status;
+    if (auto usable = check_source(pool); !usable) {
+      return fail("pool {}: source: {}", pool.name, usable.error().message);
+    }
   }
   std::set<std::string_view> names;
   std::set<std::pair<Protocol, Endpoint>> listens;

@@ -140,6 +140,9 @@ Status check_scope(const IpAddress& ip);
 /// Whether the servers of a transparent pool can see the clients of this service.
 Status check_transparent(const ServiceSpec& service, const PoolSpec& pool);
 
+/// Whether connections of the pool can come from what it has as `source`.
+Status check_source(const PoolSpec& pool);
+
 /// What must hold for every Spec, whoever made it: names and addresses are unique, pools exist,
 /// weights are in range. The error names the first thing that does not fit.
 Status validate(const Spec& spec);

@@ -23,6 +23,7 @@ enum class EndedBy : char {
   limit = 'L',           // a configured limit
   resource = 'R',        // this machine ran out of descriptors, ports or memory
   stop = 'K',            // lbcore stopped, or an operator ended it
+  move = 'M',            // it goes on at the other node, whose access log has its line
 };
 
 /// In which phase that was: the second letter.
@@ -42,30 +43,46 @@ struct Termination {
 
 class Trace {
  public:
+  /// What it remembers beside its beginning and its end.
+  struct Course {
+    uint64_t bytes_in = 0;
+    uint64_t bytes_out = 0;
+    uint32_t asked_us = 0;
+    uint32_t connect_us = 0;
+    uint32_t request_us = 0;  // when the client's first bytes had been passed on
+    uint32_t first_byte_us = 0;
+
+    friend bool operator==(const Course&, const Course&) = default;
+  };
+
   Trace() = default;
   explicit Trace(TimePoint accepted) : accepted_(accepted) {}
+  /// Of a connection that another process or node has connected: goes on with its course.
+  Trace(TimePoint accepted, const Course& course)
+      : accepted_(accepted), course_(course), connected_(true) {}
 
   /// A server is asked. The last one counts.
-  void asked(TimePoint now) { asked_us_ = since_accepted(now); }
+  void asked(TimePoint now) { course_.asked_us = since_accepted(now); }
   /// It has accepted; how long it took.
   uint32_t connected(TimePoint now) {
     connected_ = true;
     const uint32_t at = since_accepted(now);
-    connect_us_ = at > asked_us_ ? at - asked_us_ : 0;
-    request_us_ = at;
-    return connect_us_;
+    course_.connect_us = at > course_.asked_us ? at - course_.asked_us : 0;
+    course_.request_us = at;
+    return course_.connect_us;
   }
   void from_client(size_t bytes, TimePoint now) {
-    if (bytes_in_ == 0 && bytes_out_ == 0) request_us_ = std::max(request_us_, since_accepted(now));
-    bytes_in_ += bytes;
+    if (course_.bytes_in == 0 && course_.bytes_out == 0)
+      course_.request_us = std::max(course_.request_us, since_accepted(now));
+    course_.bytes_in += bytes;
   }
   /// True for the first bytes of the server: first_byte_us() is known now.
   bool from_server(size_t bytes, TimePoint now) {
-    const bool first = bytes_out_ == 0;
-    bytes_out_ += bytes;
+    const bool first = course_.bytes_out == 0;
+    course_.bytes_out += bytes;
     if (first) {
       const uint32_t at = since_accepted(now);
-      first_byte_us_ = at > request_us_ ? at - request_us_ : 0;
+      course_.first_byte_us = at > course_.request_us ? at - course_.request_us : 0;
     }
     return first;
   }
@@ -79,16 +96,17 @@ class Trace {
   [[nodiscard]] TimePoint accepted() const { return accepted_; }
   [[nodiscard]] bool is_connected() const { return connected_; }
   /// From the acceptance until the last server was asked: waiting, and attempts that failed.
-  [[nodiscard]] uint32_t queue_us() const { return asked_us_; }
+  [[nodiscard]] uint32_t queue_us() const { return course_.asked_us; }
   [[nodiscard]] uint64_t lasted_us(TimePoint now) const {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - accepted_).count();
     return us > 0 ? static_cast<uint64_t>(us) : 0;
   }
-  [[nodiscard]] uint32_t connect_us() const { return connect_us_; }
-  [[nodiscard]] uint32_t first_byte_us() const { return first_byte_us_; }
-  [[nodiscard]] uint64_t bytes_in() const { return bytes_in_; }
-  [[nodiscard]] uint64_t bytes_out() const { return bytes_out_; }
+  [[nodiscard]] uint32_t connect_us() const { return course_.connect_us; }
+  [[nodiscard]] uint32_t first_byte_us() const { return course_.first_byte_us; }
+  [[nodiscard]] uint64_t bytes_in() const { return course_.bytes_in; }
+  [[nodiscard]] uint64_t bytes_out() const { return course_.bytes_out; }
   [[nodiscard]] Termination end() const { return end_; }
+  [[nodiscard]] const Course& course() const { return course_; }
 
  private:
   [[nodiscard]] uint32_t since_accepted(TimePoint now) const {
@@ -97,12 +115,7 @@ class Trace {
   }
 
   TimePoint accepted_{};
-  uint64_t bytes_in_ = 0;
-  uint64_t bytes_out_ = 0;
-  uint32_t asked_us_ = 0;
-  uint32_t connect_us_ = 0;
-  uint32_t request_us_ = 0;  // when the client's first bytes had been passed on
-  uint32_t first_byte_us_ = 0;
+  Course course_;
   Termination end_;
   bool connected_ = false;
   bool ended_ = false;

@@ -136,8 +136,7 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   leave_queue();
   const int family = server->address.ip.family();
   const bool transparent = service_->pool->spec.relay.transparent;
-  server_.fd =
-      transparent ? open_transparent_socket(family, address_, true) : open_server_socket(family);
+  server_.fd = server_socket(family);
   if (!server_.fd) return errno;
   if (!tried_.none()) add<uint64_t>(service_->live->retries, 1);
   tried_.add(server->id);
@@ -156,9 +155,13 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   }
   trace_.asked(SocketLoop::precise_now());
   int error = connect_to(server_.fd.get(), server->address);
-  if (error == EADDRNOTAVAIL && transparent) {
-    // This client's port is connected to this server already, or was a moment ago.
-    server_.fd = open_transparent_socket(family, address_, false);
+  const bool from_floating = !service_->pool->spec.relay.source.empty();
+  if ((error == EADDRNOTAVAIL && (transparent || from_floating)) ||
+      (error == EINVAL && from_floating)) {
+    // This client's port is connected to this server already, or was a moment ago. Or all ports of
+    // the floating address are, or it is not here.
+    server_.fd =
+        transparent ? open_transparent_socket(family, address_, false) : open_server_socket(family);
     if (!server_.fd) return errno;
     if (speaks) speak_at_once(server_.fd.get());
     error = connect_to(server_.fd.get(), server->address);
@@ -176,6 +179,18 @@ int Connection::ask(const std::shared_ptr<LiveServer>& server, uint32_t limit) {
   server_.watcher.start(server_.fd.get(), Watch::kWrite);
   worker_.arm(*this, worker_.loop().now() + service_->pool->spec.connect_timeout);
   return 0;
+}
+
+/// From the pool's floating address while this node has it, else from its own: served all the same,
+/// such a connection only cannot move.
+UniqueFd Connection::server_socket(int family) const {
+  const PoolRelay& relay = service_->pool->spec.relay;
+  if (relay.transparent) return open_transparent_socket(family, address_, true);
+  if (!relay.source.empty()) {
+    UniqueFd fd = open_socket_from(relay.source, family, address_.port);
+    if (fd || exhausted(errno)) return fd;
+  }
+  return open_server_socket(family);
 }
 
 /// The client has often sent its request by now: it goes out with the end of the handshake.
@@ -397,6 +412,8 @@ void Connection::on_due() {
       reset(other);
       return over();
     }
+    case Phase::frozen:
+    case Phase::restored:
     case Phase::over:
       return;
   }
@@ -416,6 +433,8 @@ observe::During Connection::during() const {
       // Until the first server is asked, and when there is none.
       return tried_.none() ? observe::During::queue : observe::During::connect;
     case Phase::relaying:
+    case Phase::frozen:
+    case Phase::restored:
     case Phase::lingering:
       return flows(up_) && flows(down_) ? observe::During::data : observe::During::last_data;
     case Phase::over:
@@ -454,6 +473,7 @@ void Connection::abort() {
 }
 
 void Connection::leave_traces(std::shared_ptr<LiveServer> failed) {
+  if (trace_.end().by == EndedBy::move) return;  // the other node tells of it
   const TimePoint now = worker_.loop().now();
   if (trace_.is_connected()) server_live_->latency.get().duration.add(trace_.lasted_us(now));
   if (!worker_.logs_access()) return;

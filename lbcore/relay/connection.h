@@ -6,12 +6,15 @@
 //   connecting  one server was asked; on failure or timeout the next one, within Tried::kMost
 //   relaying    two RelayPipes; each socket is watched by edges for life, for writing only while a
 //               pipe is blocked; silence ends it
+//   frozen      its sockets are silent, and its image is on the way to the other node
+//   restored    made from an image of the other node, its sockets are silent yet
 //   lingering   one side failed; the other still has bytes on their way and is reset after them
 //   over        descriptors closed, in the worker's list of things to delete
 //
 // A reset on one side becomes a reset on the other, never an orderly end: a client must be able to
-// tell a truncated answer from a whole one. Lives on one worker's thread. connection_header.cc and
-// connection_time.cc hold what concerns PROXY headers and timeouts.
+// tell a truncated answer from a whole one. Lives on one worker's thread. connection_header.cc,
+// connection_time.cc and connection_move.cc hold what concerns PROXY headers, timeouts and moves to
+// the other node.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +25,13 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/result.h"
 #include "common/unique_fd.h"
+#include "lbcore/handover/connection_image.h"
 #include "lbcore/model/topology.h"
 #include "lbcore/observe/trace.h"
 #include "lbcore/relay/connection_info.h"
+#include "lbcore/relay/departure.h"
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/relay_pipe.h"
 #include "lbcore/relay/socket_loop.h"
@@ -51,13 +57,39 @@ class Connection final : public WheelNode {
   bool take_turn();
   [[nodiscard]] ConnectionInfo info() const;
 
+  // ---- A move to another node
+  [[nodiscard]] bool leaves(const Departure& departure) const;
+  /// Waits for something before it relays.
+  [[nodiscard]] bool begins() const;
+  /// Its image, and it is silent from now on; or why it cannot move, and it goes on.
+  Result<std::string> freeze(const Departure& departure);
+  [[nodiscard]] bool is_frozen() const { return phase_ == Phase::frozen; }
+  /// Instead of start(): it goes on from an image once it is woken. It is counted at the service.
+  void restore(UniqueFd server, std::shared_ptr<LiveServer> live,
+               const handover::ConnectionImage& image);
+  [[nodiscard]] bool is_restored() const { return phase_ == Phase::restored; }
+  /// It goes on, frozen or restored.
+  void wake();
+  /// It ends without a word, frozen or restored.
+  void discard();
+
   // The worker's list of open connections.
   Connection* next = nullptr;
   Connection* previous = nullptr;
 
  private:
   using Watch = SocketLoop::Watch;
-  enum class Phase : uint8_t { heading, queued, waiting, connecting, relaying, lingering, over };
+  enum class Phase : uint8_t {
+    heading,
+    queued,
+    waiting,
+    connecting,
+    relaying,
+    frozen,
+    restored,
+    lingering,
+    over
+  };
   struct Side {
     explicit Side(SocketLoop& loop) : watcher(loop) {}
     UniqueFd fd;
@@ -92,6 +124,7 @@ class Connection final : public WheelNode {
   /// 0: under way or established; kTakenMeanwhile: not asked, it has `limit` connections already
   /// (0: no limit); else the errno of the failure.
   int ask(const std::shared_ptr<LiveServer>& server, uint32_t limit);
+  [[nodiscard]] UniqueFd server_socket(int family) const;
   void collect();
   void on_connect_result();
   std::shared_ptr<LiveServer> server_failed(int error);

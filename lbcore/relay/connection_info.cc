@@ -19,6 +19,9 @@ ConnectionInfo Connection::info() const {
         return "connecting";
       case Phase::relaying:
         return half_closed() ? "half-closed" : "established";
+      case Phase::frozen:
+      case Phase::restored:
+        return "moving";
       case Phase::lingering:
         return "lingering";
       case Phase::over:

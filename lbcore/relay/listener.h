@@ -19,6 +19,8 @@ class Listener {
   /// A reload may give the address to another service or pool; new clients go there.
   void set_service(std::shared_ptr<const Service> service) { service_ = std::move(service); }
 
+  [[nodiscard]] const std::shared_ptr<const Service>& service() const { return service_; }
+
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   void pause() { watcher_.stop(); }

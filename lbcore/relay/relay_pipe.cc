@@ -172,6 +172,34 @@ void RelayPipe::hold_back(std::span<const char> bytes) {
   state_ = State::blocked;
 }
 
+bool RelayPipe::copy_held(std::string& out) {
+  if (splice_ && splice_->bytes > 0) {
+    auto bytes = std::make_unique_for_overwrite<char[]>(splice_->bytes);
+    size_t got = 0;
+    while (got < splice_->bytes) {
+      const ssize_t some = ::read(splice_->out.get(), bytes.get() + got, splice_->bytes - got);
+      if (some < 0 && errno == EINTR) continue;
+      if (some <= 0) break;
+      got += static_cast<size_t>(some);
+    }
+    if (got == 0) return false;
+    const bool all = got == splice_->bytes;
+    splice_->bytes = 0;
+    held_ = std::move(bytes);
+    held_begin_ = 0;
+    held_end_ = static_cast<uint32_t>(got);
+    if (!all) state_ = State::broken;
+  }
+  if (state_ == State::broken) return false;
+  stop_splicing();
+  if (held_) out.append(held_.get() + held_begin_, held_end_ - held_begin_);
+  return true;
+}
+
+void RelayPipe::hold(std::span<const char> bytes) {
+  if (!bytes.empty()) hold_back(bytes);
+}
+
 void RelayPipe::finish(int sink) {
   // Fails only when the sink is gone already, which its own reading side will show.
   ::shutdown(sink, SHUT_WR);

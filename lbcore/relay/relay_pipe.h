@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "lbcore/relay/kernel_pipes.h"
 
@@ -59,6 +60,12 @@ class RelayPipe {
   Moved flush(int sink);
   /// Forwards the end of the source as a half-close of the sink. Call when ended.
   void finish(int sink);
+
+  /// What was read and not written yet, for another node to write; it stays here all the same.
+  /// False: the kernel's pipe cannot be read, and the pipe is as it was.
+  bool copy_held(std::string& out);
+  /// Bytes that another node's pipe held back. Call when open.
+  void hold(std::span<const char> bytes);
 
  private:
   Moved copy(int source, int sink, std::span<char> scratch);

@@ -1,6 +1,13 @@
 #include "lbcore/relay/socket.h"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <iterator>
+
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -174,6 +181,64 @@ UniqueFd open_transparent_socket(int family, const Endpoint& client, bool with_p
   set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   if (!bind_to(fd.get(), Endpoint{client.ip, 0})) return {};
   return fd;
+}
+
+UniqueFd open_socket_from(const std::vector<IpAddress>& sources, int family, uint32_t choice) {
+  const auto fits = [family](const IpAddress& source) { return source.family() == family; };
+  const auto count = static_cast<uint32_t>(std::ranges::count_if(sources, fits));
+  if (count == 0) {
+    errno = EADDRNOTAVAIL;
+    return {};
+  }
+  auto source = std::ranges::find_if(sources, fits);
+  for (uint32_t skip = choice % count; skip > 0; --skip) {
+    source = std::find_if(std::next(source), sources.end(), fits);
+  }
+  UniqueFd fd = open_server_socket(family);
+  if (!fd) return fd;
+  set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (!bind_to(fd.get(), Endpoint{*source, 0})) return {};
+  return fd;
+}
+
+void set_client_options(int fd) {
+  set_stream_options(fd);
+}
+
+void ignore_newcomers(int fd) {
+  constexpr uint32_t kFlags = 13;  // where they are in the TCP header
+  constexpr uint32_t kSyn = 0x02;
+  constexpr uint32_t kAck = 0x10;
+  std::array<sock_filter, 5> program{
+      sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+      sock_filter BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  const sock_fprog filter{.len = program.size(), .filter = program.data()};
+  ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+void admit_newcomers(int fd) {
+  set_option(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+std::set<IpAddress> own_addresses() {
+  std::set<IpAddress> out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return out;
+  for (const ifaddrs* each = list; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr) continue;
+    const int family = each->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    sockaddr_storage address{};
+    std::memcpy(&address, each->ifa_addr,
+                family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    out.insert(Endpoint::from_sockaddr(address).ip);
+  }
+  ::freeifaddrs(list);
+  return out;
 }
 
 Status may_be_transparent() {

@@ -1,6 +1,8 @@
 // The socket calls of the relay, each named by what it attempts.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <vector>
 
 #include "common/address.h"
@@ -44,6 +46,21 @@ Status may_be_transparent();
 /// Whether this error of open_transparent_socket() is about the client's address: no server is to
 /// blame.
 bool cannot_speak_as_client(int error);
+
+/// The same, from one of these addresses, which this node must have now (EADDRNOTAVAIL) and which
+/// `choice` picks among those of the family. The port is chosen by connect().
+UniqueFd open_socket_from(const std::vector<IpAddress>& sources, int family, uint32_t choice);
+
+/// The options that an accepted socket has from its listener.
+void set_client_options(int fd);
+
+/// A listening socket answers no new client from now on, as if there were nobody; handshakes that
+/// have begun are finished. Until admit_newcomers(), which costs nothing when it was never called.
+void ignore_newcomers(int fd);
+void admit_newcomers(int fd);
+
+/// Every address that this node has at the moment.
+std::set<IpAddress> own_addresses();
 
 /// Whether this error of socket() or accept() means that this machine is out of something that
 /// comes back when connections end.

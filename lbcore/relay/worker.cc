@@ -49,7 +49,8 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       kernel_pipes_(budget.kernel_pipes()),
       udp_(*this, log, budget),
       accept_pause_(*this),
-      queue_look_(*this) {
+      queue_look_(*this),
+      quiet_look_(*this) {
   loop_.set_timer([this] { on_timer(); });
   loop_.set_turn_end([this] { end_turn(); });
   thread_ = start_thread(number, loop_);
@@ -63,6 +64,7 @@ Worker::~Worker() {
   udp_.end_all();
   wheel_.disarm(accept_pause_);
   wheel_.disarm(queue_look_);
+  wheel_.disarm(quiet_look_);
 }
 
 // ---- Main thread
@@ -142,6 +144,7 @@ void Worker::take(const std::shared_ptr<const Topology>& topology, Sockets opene
     if (const auto is_new = opened.find(key); is_new != opened.end()) {
       for (UniqueFd& fd : is_new->second) {
         auto listener = std::make_unique<Listener>(*this, std::move(fd), service);
+        be_quiet(*listener);
         if (!accepting_paused_) listener->resume();
         kept.emplace(key, std::move(listener));
       }
@@ -199,10 +202,14 @@ void Worker::accepted(UniqueFd client, const Endpoint& address,
     return;
   }
   auto* connection = new Connection(*this, std::move(client), address, std::move(service));
-  connection->next = open_;
-  if (open_ != nullptr) open_->previous = connection;
-  open_ = connection;
+  add(*connection);
   connection->start();
+}
+
+void Worker::add(Connection& connection) {
+  connection.next = open_;
+  if (open_ != nullptr) open_->previous = &connection;
+  open_ = &connection;
 }
 
 void Worker::out_of_descriptors(int error) {

@@ -23,6 +23,7 @@
 #include "lbcore/observe/access_log.h"
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/connection_budget.h"
+#include "lbcore/relay/departure.h"
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/listener.h"
@@ -64,6 +65,18 @@ class Worker {
   /// where the last call ended. `done` is called on this worker's thread. One walk at a time.
   using OnConnections = std::function<void(std::vector<ConnectionInfo> some, bool more)>;
   void list_connections(bool from_start, size_t most, OnConnections done);
+
+  // A move of connections to another node or from there: see WorkerPool. What is done is told on
+  // this worker's thread.
+  void quiesce(std::function<void()> done);
+  void resume();
+  void freeze(Leaves leaves, std::function<void(Frozen)> done);
+  void thaw();
+  void discard_frozen();
+  void restore(std::vector<std::string> images, std::function<void(Restored)> done);
+  void revive();
+  void discard_restored();
+
   /// Asks for a sign of life; `answered` once the loop has turned since the last ask.
   void ask();
   [[nodiscard]] bool answered() const {
@@ -117,6 +130,14 @@ class Worker {
    private:
     Worker& worker_;
   };
+  class QuietLook final : public WheelNode {
+   public:
+    explicit QuietLook(Worker& worker) : worker_(worker) {}
+    void on_due() override { worker_.look_whether_quiet(); }
+
+   private:
+    Worker& worker_;
+  };
   class AcceptPause final : public WheelNode {
    public:
     explicit AcceptPause(Worker& worker) : worker_(worker) {}
@@ -127,6 +148,12 @@ class Worker {
   };
 
   void take(const std::shared_ptr<const Topology>& topology, Sockets opened);
+  void add(Connection& connection);
+  void look_whether_quiet();
+  void be_quiet(const Listener& listener) const;
+  Status restore_one(const std::string& bytes);
+  template <typename Which, typename Do>
+  void for_each(Which which, Do action);
   [[nodiscard]] Result<Sockets> duplicate_sockets() const;
   void pause_accepting();
   void resume_accepting();
@@ -155,6 +182,10 @@ class Worker {
   AcceptPause accept_pause_;
   WaitQueue queue_;
   QueueLook queue_look_;
+  QuietLook quiet_look_;
+  TimePoint quiet_until_{};
+  std::function<void()> on_quiet_;  // while somebody waits for it
+  bool quiet_ = false;              // no new clients
   bool serves_queue_soon_ = false;
   bool accepting_paused_ = false;
   RateLimit let_down_lines_{5, 1s};

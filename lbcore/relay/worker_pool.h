@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "common/clock.h"
@@ -18,6 +19,7 @@
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
 #include "lbcore/relay/connection_budget.h"
+#include "lbcore/relay/departure.h"
 #include "lbcore/relay/worker.h"
 #include "lbcore/sticky/session_store.h"
 
@@ -56,6 +58,33 @@ class WorkerPool {
   void reset_connections();
   [[nodiscard]] size_t most_connections() const { return budget_.most(); }
   [[nodiscard]] size_t open_connections() const { return budget_.in_use() + budget_.flows(); }
+
+  // ---- A handover without loss (DESIGN flow e). What is done is told on the main thread.
+
+  /// No new client gets an answer; those in the accept queues, and those whose server has not
+  /// accepted yet, get a short moment. `done` after 60 ms at the latest. New listeners, of a reload
+  /// or in an upgrade's new process, are as quiet as their process.
+  void quiesce(EventLoop& main, std::function<void()> done);
+  void resume();
+
+  /// The node that connections leave. Those that can go on at another node are silent from now on,
+  /// and their images are theirs alone: their VIP, and the floating source address of their pool,
+  /// must have left this node before, or they stay.
+  void freeze(EventLoop& main, const Leaves& leaves, std::function<void(Frozen)> done);
+  /// They go on as if nothing had happened: the addresses are back, and announced.
+  void thaw();
+  /// They are the other node's: ends them without a word.
+  void discard_frozen();
+
+  /// The node that they come to: sockets that are silent until revive(), and need no address of
+  /// this node until then. An image that cannot be restored is a failure of that one connection.
+  void restore(EventLoop& main, std::vector<std::string> images,
+               std::function<void(Restored)> done);
+  /// They go on here, and ask their peers at once what those have: the addresses are here and
+  /// announced.
+  void revive();
+  /// They go on at the other node: ends them without a word.
+  void discard_restored();
 
   /// Asks every worker for a sign of life: once answered(), it has done what it was told before.
   void ask();

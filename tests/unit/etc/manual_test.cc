@@ -20,6 +20,7 @@ namespace hapair::config {
 namespace {
 
 std::string type_name(const Key& key) {
+  if (key.list && key.type == Type::address) return "list of addresses";
   if (key.list) return key.type == Type::text ? "list of names" : "list of prefixes";
   switch (key.type) {
     case Type::text:

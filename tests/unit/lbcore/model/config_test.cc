@@ -412,5 +412,33 @@ TEST_F(ConfigTest, TransparentIsForTcpAndOneFamily) {
             "(IPv4) cannot see as themselves");
 }
 
+TEST_F(ConfigTest, ASourceFitsTheServersOfItsPool) {
+  const std::string service = "[service s]\nlisten = tcp 10.0.0.1:80\npool = p\n";
+  const auto text = [&](const std::string& keys) {
+    return "[pool p]\ncheck = none\n" + keys + "[server p/s]\naddress = 10.0.1.1:80\n" + service;
+  };
+  const auto loaded = load(text("source = 10.0.0.101, 10.0.0.102\n"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->spec.pools[0].relay.source,
+            (std::vector{IpAddress::parse("10.0.0.101").value(),
+                         IpAddress::parse("10.0.0.102").value()}));
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_EQ(error_of(text("source = fd00::101, 10.0.0.101\n")),
+            "FILE:3: [pool p]: source: fd00::101 is IPv6, and no server of the pool is");
+  EXPECT_EQ(error_of(text("source = 10.0.0.101, 10.0.0.101\n")),
+            "FILE:3: [pool p]: source: 10.0.0.101 is there twice");
+  EXPECT_EQ(error_of(text("source = 0.0.0.0\n")),
+            "FILE:3: [pool p]: source: 0.0.0.0 is not an address of one node");
+  EXPECT_EQ(error_of(text("source = 10.0.0.101\ntransparent = yes\n")),
+            "FILE:3: [pool p]: source: is not for transparent pools: their servers see the "
+            "clients' addresses");
+  const auto mixed =
+      load(text("source = 10.0.0.101\n") + "[server p/six]\naddress = [fd00::1]:80\n");
+  ASSERT_TRUE(mixed) << mixed.error().message;
+  EXPECT_THAT(mixed->warnings, ElementsAre(::testing::HasSubstr(
+                                   "[pool p]: source has no IPv6 address: connections to server "
+                                   "six end with a handover")));
+}
+
 }  // namespace
 }  // namespace hapair::lbcore

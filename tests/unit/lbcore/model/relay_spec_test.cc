@@ -39,11 +39,12 @@ TEST(RelaySpec, EveryChangeHasALine) {
   after.services[0].relay.half_closed_timeout = 0s;
   after.pools[0].relay.proxy_protocol = ProxyProtocol::v1;
   after.pools[0].relay.transparent = true;
-  EXPECT_THAT(
-      diff(test::web(), after).lines,
-      ElementsAre("service web: proxy_from nobody -> 10.0.0.0/8, ::1/128",
-                  "service web: half_closed_timeout default -> 0s",
-                  "pool web: proxy_protocol none -> v1", "pool web: transparent no -> yes"));
+  after.pools[0].relay.source = {IpAddress::parse("10.0.0.101").value()};
+  EXPECT_THAT(diff(test::web(), after).lines,
+              ElementsAre("service web: proxy_from nobody -> 10.0.0.0/8, ::1/128",
+                          "service web: half_closed_timeout default -> 0s",
+                          "pool web: proxy_protocol none -> v1", "pool web: transparent no -> yes",
+                          "pool web: source none -> 10.0.0.101"));
   EXPECT_THAT(diff(after, after).lines, IsEmpty());
 }
 
