@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>  // has more than glibc's
 #include <netinet/in.h>
@@ -39,6 +40,13 @@ template <typename T>
 bool get(int fd, int option, T& value) {
   socklen_t size = sizeof value;
   return ::getsockopt(fd, IPPROTO_TCP, option, &value, &size) == 0;
+}
+
+/// Nothing that arrives is looked at, so nothing is acknowledged.
+bool make_deaf(int fd) {
+  sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog filter{.len = 1, .filter = &nothing};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
 }
 
 bool choose_queue(int fd, int queue) {
@@ -127,6 +135,7 @@ Status dump_options(int fd, const tcp_info& info, TcpImage& image) {
 }
 
 Status dump_all(int fd, Dumped& out) {
+  if (!make_deaf(fd)) return fail_system("make a socket deaf");
   tcp_info info{};
   if (!get(fd, TCP_INFO, info)) return fail_system("read the state of a socket");
   if (info.tcpi_state != kEstablished) return fail("{}", kClosing);
@@ -219,6 +228,7 @@ Result<UniqueFd> restore(const TcpImage& image) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail_system("open a socket");
   if (!set(fd.get(), IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON)) return fail_system("TCP_REPAIR");
+  if (!make_deaf(fd.get())) return fail_system("make a socket deaf");
   if (!speak_for_others(fd.get(), family, true)) return fail_system("IP_TRANSPARENT");
   if (call_with(fd.get(), image.local, ::bind) != 0) {
     return fail_system("bind to " + image.local.to_string());
@@ -247,6 +257,7 @@ Result<UniqueFd> restore(const TcpImage& image) {
 }
 
 void wake(int fd, bool probe) {
+  set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
   set(fd, IPPROTO_TCP, TCP_REPAIR, probe ? TCP_REPAIR_OFF : TCP_REPAIR_OFF_NO_WP);
   // Repair has undone it; without it, nobody could listen at this port again.
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);

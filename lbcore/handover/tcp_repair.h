@@ -1,17 +1,17 @@
 // Moving one established TCP connection between kernels (TCP_REPAIR; needs CAP_NET_ADMIN). On the
 // node that it leaves:
 //
-//   dump(fd)      from now on the socket says nothing of its own accord; its image comes back. Only
-//                 when nothing can reach it any more, its address having left this node: what came
-//                 afterwards it would acknowledge, and the image would not have it.
+//   dump(fd)      from now on the socket says nothing and hears nothing; its image comes back. What
+//                 still arrives is not acknowledged: its sender says it again to whoever has the
+//                 connection then.
 //   wake(fd)      it goes on as if nothing had happened
 //   closing fd    ends it without a word
 //
 // and on the one that it comes to:
 //
-//   restore()     a socket that has the same connection and is silent. Its address need not be on
-//                 this node, but the way to the peer must be known.
-//   wake(fd)      it speaks; closing it instead ends it without a word
+//   restore()     a socket that has the same connection, silent and deaf as well. Its address need
+//                 not be on this node, but the way to the peer must be known.
+//   wake(fd)      it goes on; closing it instead ends it without a word
 #pragma once
 
 #include <string>

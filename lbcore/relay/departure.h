@@ -19,7 +19,7 @@ using Leaves = std::function<bool(const ListenKey& service, const IpAddress& vip
 
 struct Departure {
   Leaves leaves;
-  std::set<IpAddress> here;  // this node's addresses: what these receive, it would still answer
+  std::set<IpAddress> here;  // this node's addresses: what is still among them does not move
 };
 
 /// Connections that leave: those that can go on elsewhere, and why the others cannot.

@@ -94,6 +94,7 @@ class MoveTest : public RootTest {
     spec.pools[0].relay.source = {IpAddress::parse(kSources[0]).value()};
     spec.pools[0].servers.push_back({.name = "a", .address = endpoint("10.0.0.50:80")});
     spec.services.push_back({.name = "web", .listen = endpoint("10.0.0.100:80"), .pool = "web"});
+    spec.services[0].relay.source_max_connections = 1000;
     spec.services.push_back({.name = "six", .listen = endpoint("[fd00::100]:80"), .pool = "web"});
   }
 
@@ -176,6 +177,16 @@ class MoveTest : public RootTest {
     return out;
   }
 
+  /// What a limit for single clients counts.
+  static uint32_t open_of_client(const Node& node) {
+    return node.topology->services[0]->sources->open(IpAddress::parse("10.0.0.9").value());
+  }
+  static uint32_t holders(const Node& node) {
+    const auto look = node.sessions.look(node.topology->pools[0]->id,
+                                         IpAddress::parse("10.0.0.9").value(), Clock::now());
+    return look ? look->holders : 0;
+  }
+
   void connect(size_t count, Habit habit, const std::string& service = "10.0.0.100:80") const {
     for (size_t i = 0; i < count; ++i) traffic->connect(endpoint(service), habit);
   }
@@ -201,10 +212,18 @@ TEST_F(MoveTest, TwoHundredConnectionsThereAndBackLoseNoByte) {
   connect(10, Habit::deaf);
   traffic->start();
   ASSERT_TRUE(eventually(20s, [&] { return traffic->paired() >= 390; }));
+  ASSERT_TRUE(eventually(20s, [&] { return lb1->active_at_server() == 200; }));
   expect_flow();
+  EXPECT_EQ(open_of_client(*lb1), 190U);
+  // As replication has told it the session of its client.
+  lb2->sessions.put(lb2->topology->pools[0]->id, IpAddress::parse("10.0.0.9").value(),
+                    lb2->topology->pools[0]->servers[0].live->id, Clock::now());
   hand_over(*lb1, *lb2, 200);
   EXPECT_EQ(lb2->active(), 190U);
   EXPECT_EQ(lb2->active_at_server(), 200U);
+  EXPECT_EQ(open_of_client(*lb1), 0U);
+  EXPECT_EQ(open_of_client(*lb2), 190U);
+  EXPECT_EQ(holders(*lb2), 190U);
   expect_flow();
   hand_over(*lb2, *lb1, 200);
   expect_flow();
@@ -236,6 +255,46 @@ TEST_F(MoveTest, ThawedItGoesOnAsIfNothingHadHappened) {
   give(*lb1);
   lb1->workers->thaw();
   lb1->workers->resume();
+  expect_flow();
+  EXPECT_EQ(traffic->finish(30s), "");
+}
+
+TEST_F(MoveTest, ALongStreamMovesWithWhatWasOnItsWayThroughTheKernel) {
+  start();
+  traffic.reset();  // this test is the server
+  const UniqueFd listener = listen_at(*servers, endpoint("10.0.0.50:80"));
+  UniqueFd client = connect_from(lab->client, endpoint("10.0.0.100:80"));
+  UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string answer = pattern(24'000'000, 5);
+  // Read at first, so that it counts as long; then not, so that it stands still on its way.
+  std::thread says([&] { say(server.get(), answer); });
+  std::string heard = hear(client.get(), 8'000'000);
+  hand_over(*lb1, *lb2, 1);
+  heard += hear(client.get(), answer.size() - heard.size());
+  says.join();
+  EXPECT_EQ(heard.size(), answer.size());
+  EXPECT_TRUE(heard == answer);
+}
+
+TEST_F(MoveTest, TransparentConnectionsMoveWithoutASource) {
+  spec.pools[0].relay.source.clear();
+  spec.pools[0].relay.transparent = true;
+  spec.services.pop_back();
+  for (const Namespace* node : {&lab->lb1, &lab->lb2}) {
+    node->ip_batch("rule add fwmark 1 lookup 100\nroute add local 0.0.0.0/0 dev lo table 100\n");
+    node->nft(
+        "table inet hapair {\n chain prerouting {\n"
+        "  type filter hook prerouting priority mangle; policy accept;\n"
+        "  meta l4proto tcp socket transparent 1 meta mark set 1 accept\n }\n}\n");
+  }
+  servers->ip("route add 10.0.0.9/32 via 10.0.0.100 onlink dev eth0");
+  start();
+  connect(5, Habit::idle);
+  connect(10, Habit::streams);
+  traffic->start();
+  ASSERT_TRUE(eventually(20s, [&] { return traffic->paired() >= 30; }));
+  expect_flow();
+  hand_over(*lb1, *lb2, 15);
   expect_flow();
   EXPECT_EQ(traffic->finish(30s), "");
 }

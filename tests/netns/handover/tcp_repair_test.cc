@@ -51,6 +51,12 @@ class TcpRepairTest : public RootTest {
     return std::move(*restored);
   }
 
+  static int unacknowledged(const UniqueFd& fd) {
+    int bytes = 0;
+    EXPECT_EQ(::ioctl(fd.get(), SIOCOUTQ, &bytes), 0);
+    return bytes;
+  }
+
   std::unique_ptr<MoveLab> lab;
   mutable TcpImage last;
 };
@@ -159,6 +165,15 @@ TEST_F(TcpRepairTest, OneThatWakesWhereItWasGoesOn) {
   listen_at(lab->lb1, endpoint("10.0.0.100:80"));
 }
 
+TEST_F(TcpRepairTest, AFrozenOneHearsNothingWhereverItsAddressIs) {
+  auto [client, served] = connect(endpoint("[fd00::100]:80"));
+  ASSERT_TRUE(dump(served.get()));
+  say(client.get(), "hello?");
+  EXPECT_TRUE(holds_for(50ms, [&] { return unacknowledged(client) == 6; }));
+  wake(served.get(), true);
+  EXPECT_EQ(hear(served.get(), 6), "hello?");
+}
+
 TEST_F(TcpRepairTest, ClosedWhileItIsSilentItSaysNothing) {
   auto [client, served] = connect(endpoint("10.0.0.100:80"));
   say(client.get(), "unread");
@@ -170,11 +185,14 @@ TEST_F(TcpRepairTest, ClosedWhileItIsSilentItSaysNothing) {
     ASSERT_TRUE(restored);
     MoveLab::give_unannounced(lab->lb2);
     lab->announce(lab->lb2);
+    say(client.get(), " and unheard");
+    // It reaches the node, and nobody says that it has.
+    EXPECT_TRUE(holds_for(50ms, [&] { return unacknowledged(client) > 0; }));
   }
   MoveLab::take(lab->lb2);
   lab->give(lab->lb1);
   wake(served.get(), true);
-  EXPECT_EQ(hear(served.get(), 6), "unread");
+  EXPECT_EQ(hear(served.get(), 18), "unread and unheard");
   say(served.get(), "never noticed");
   EXPECT_EQ(hear(client.get(), 13), "never noticed");
 }

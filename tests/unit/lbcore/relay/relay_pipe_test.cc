@@ -197,6 +197,50 @@ TEST_F(LongStream, GivesItsKernelPipeBackAtItsEnd) {
   EXPECT_NE(kernel_pipes.take(), nullptr);
 }
 
+TEST_F(LongStream, WhatTheKernelsPipeHoldsCanBeCopiedAndStillGoesItsWay) {
+  become_long();
+  ASSERT_TRUE(pipe.spliced());
+  std::string said;
+  std::string block;
+  while (block.size() < 16384) block += std::to_string(block.size()) + "\n";
+  while (pipe.state() == RelayPipe::State::open) {
+    while (::send(from.outer.get(), block.data(), block.size(), MSG_DONTWAIT) ==
+           static_cast<ssize_t>(block.size())) {
+      said += block;
+    }
+    pump();
+  }
+  ASSERT_TRUE(pipe.spliced());
+  std::string copied;
+  ASSERT_TRUE(pipe.copy_held(copied));
+  EXPECT_FALSE(copied.empty());
+  EXPECT_FALSE(pipe.spliced());
+  EXPECT_NE(kernel_pipes.take(), nullptr);
+
+  std::string heard;
+  while (pipe.state() == RelayPipe::State::blocked) {
+    for (std::string some = read(); !some.empty(); some = read()) heard += some;
+    flush();
+  }
+  for (std::string some = read(); !some.empty(); some = read()) heard += some;
+  EXPECT_TRUE(said.starts_with(heard));
+  EXPECT_TRUE(heard.ends_with(copied));
+}
+
+TEST_F(RelayPipeTest, BytesOfAnotherPipeAreWrittenFirst) {
+  const std::string bytes = "from another node";
+  pipe.hold({});
+  EXPECT_EQ(pipe.state(), RelayPipe::State::open);
+  pipe.hold(bytes);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::blocked);
+  std::string copied;
+  EXPECT_TRUE(pipe.copy_held(copied));
+  EXPECT_EQ(copied, bytes);
+  flush();
+  EXPECT_EQ(read(), bytes);
+  EXPECT_EQ(pipe.state(), RelayPipe::State::open);
+}
+
 TEST_F(LongStream, BreaksWithItsSink) {
   become_long();
   ASSERT_TRUE(pipe.spliced());
