@@ -76,15 +76,14 @@ SessionSlab::Slot SessionSlab::add(const HashedKey& key) {
     free_ = (*this)[slot].chain;
   } else {
     if (end_ / kChunkSlots == chunks_.size()) {
-      chunks_.push_back(std::make_unique<Entry[]>(kChunkSlots));
+      chunks_.emplace_back(std::allocator<Entry>().allocate(kChunkSlots));
     }
     slot = end_++;
   }
   if (++size_ > buckets_) split_next_bucket();
   for (size_t i = 0; i < kBucketsAhead && buckets_ < expected_; ++i) split_next_bucket();
 
-  Entry& entry = (*this)[slot];
-  entry = Entry{};
+  Entry& entry = *std::construct_at(&(*this)[slot]);
   entry.key = key.bytes;
   entry.is_v6 = key.is_v6;
   entry.in_use = 1;

@@ -7,21 +7,24 @@
 #include <unordered_set>
 #include <utility>
 
+#include "lbcore/sticky/table_mutex.h"
+
 namespace hapair::lbcore::sticky {
 
 namespace {
 
 // How many entries one visit under a pool's lock may remove: workers wait for that lock.
 constexpr size_t kSlice = 512;
-// The same for merging: some microseconds.
-constexpr size_t kMergeSlice = 64;
+// The same for merging and for reading a snapshot: some microseconds.
+constexpr size_t kMergeSlice = 32;
+constexpr size_t kWalkSlice = 128;
 
 }  // namespace
 
 struct SessionStore::PoolTable {
   explicit PoolTable(SessionTable::Limits limits) : table(limits) {}
 
-  mutable std::mutex mutex;
+  mutable TableMutex mutex;
   SessionTable table;
   int prefix_v4 = 32;
   int prefix_v6 = 128;
@@ -152,6 +155,7 @@ std::optional<size_t> SessionStore::forget_server(PoolId pool, ServerId server, 
       next = std::nullopt;
       break;
     }
+    sticky->mutex.let_others_in();
     const std::lock_guard lock(sticky->mutex);
     std::vector<Session> removed;
     next = sticky->table.erase_server(server, *next, kSlice, now, removed);
@@ -206,7 +210,7 @@ SessionStore::Changes SessionStore::take_changes_and_digests() {
   Changes out;
   const std::shared_lock tables_lock(tables_mutex_);
   // All tables at once, in one order: nothing may change between the list and any of the digests.
-  std::vector<std::unique_lock<std::mutex>> locks;
+  std::vector<std::unique_lock<TableMutex>> locks;
   for (const PoolId pool : sorted_pools()) {
     PoolTable* const sticky = table(pool);
     locks.emplace_back(sticky->mutex);
@@ -269,6 +273,7 @@ void SessionStore::merge_slice(std::span<const SessionChange> changes, TimePoint
   for (size_t i = 0; i < changes.size(); ++i) {
     keys[i] = sticky->table.hashed(changes[i].session.key);
   }
+  sticky->mutex.let_others_in();
   const std::lock_guard lock(sticky->mutex);
   const SessionSlab& slab = sticky->table.slab();
   for (size_t i = 0; i < changes.size(); ++i) slab.expect_bucket(keys[i]);
@@ -307,8 +312,17 @@ std::optional<size_t> SessionStore::walk(PoolId pool, size_t cursor, size_t most
   const std::shared_lock tables_lock(tables_mutex_);
   const PoolTable* const sticky = table(pool);
   if (sticky == nullptr) return std::nullopt;
-  const std::lock_guard lock(sticky->mutex);
-  return sticky->table.walk(cursor, most, now, out);
+  const size_t end = out.size() + most;
+  std::optional<size_t> next = cursor;
+  while (next && out.size() < end) {
+    const size_t slice = std::min(end - out.size(), kWalkSlice);
+    const size_t before = out.size();
+    sticky->mutex.let_others_in();
+    const std::lock_guard lock(sticky->mutex);
+    next = sticky->table.walk(*next, slice, now, out);
+    if (out.size() < before + slice) break;  // a sparse stretch: enough for now
+  }
+  return next;
 }
 
 /// The caller holds tables_mutex_ at least shared.
@@ -333,6 +347,7 @@ size_t SessionStore::expire(TimePoint now) {
       const std::shared_lock tables_lock(tables_mutex_);
       PoolTable* const sticky = table(pool);
       if (sticky == nullptr) break;
+      sticky->mutex.let_others_in();
       const std::lock_guard lock(sticky->mutex);
       const auto expired = sticky->table.expire(now, kSlice);
       for (const Session& session : expired) wake = list_change(pool, session, true) || wake;
