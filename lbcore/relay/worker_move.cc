@@ -21,6 +21,16 @@ constexpr Duration kQuietLook = TimerWheel::kTick;
 /// Whether the image speaks of what this service and pool do here.
 Result<std::shared_ptr<LiveServer>> server_of(const handover::ConnectionImage& image,
                                               const Service& service) {
+  const Endpoint& vip = image.client_side.local;
+  const bool of_service = vip.port == image.listen.port &&
+                          (vip.ip == image.listen.ip || image.listen.ip.is_unspecified());
+  if (!of_service) {
+    return fail("a client of {} is not one of service {}", vip.to_string(), service.spec.name);
+  }
+  if (image.server_side.remote != image.server) {
+    return fail("it is connected to {}, not to {}", image.server_side.remote.to_string(),
+                image.server.to_string());
+  }
   const Pool& pool = *service.pool;
   const PoolRelay& relay = pool.spec.relay;
   for (const Server& server : pool.servers) {

@@ -353,12 +353,12 @@ TEST_F(MoveTest, AQuietNodeLetsNobodyInUntilItResumes) {
 
 TEST_F(MoveTest, AnImageThatDoesNotFitIsAFailureOfItsOwn) {
   start();
-  connect(4, Habit::idle);
+  connect(6, Habit::idle);
   traffic->start();
-  ASSERT_TRUE(eventually(20s, [&] { return traffic->paired() >= 8; }));
+  ASSERT_TRUE(eventually(20s, [&] { return traffic->paired() >= 12; }));
   take(*lb1);
   const Frozen frozen = freeze(*lb1);
-  ASSERT_EQ(frozen.moving, 4U) << left(frozen);
+  ASSERT_EQ(frozen.moving, 6U) << left(frozen);
   auto images = frozen.images;
   const auto change = [&](size_t index, auto how) {
     auto image = handover::decode(images[index]);
@@ -367,17 +367,21 @@ TEST_F(MoveTest, AnImageThatDoesNotFitIsAFailureOfItsOwn) {
     images[index] = handover::encode(*image);
   };
   change(0, [](auto& image) { image.listen.port = 81; });
-  change(1, [](auto& image) { image.server.port = 81; });
+  change(1, [](auto& image) { image.server.port = image.server_side.remote.port = 81; });
   change(2, [](auto& image) { image.server_side.local.ip = IpAddress::parse("10.0.0.1").value(); });
+  change(4, [](auto& image) { image.client_side.local.port = 81; });
+  change(5, [](auto& image) { image.server_side.remote.port = 22; });
   images.push_back("no image");
   images.push_back(images[3]);
   const Restored restored = restore(*lb2, images);
   EXPECT_EQ(restored.restored, 1U);
-  ASSERT_EQ(restored.failures.size(), 5U);
+  ASSERT_EQ(restored.failures.size(), 7U);
   std::string all;
   for (const std::string& failure : restored.failures) all += failure + "\n";
-  for (const char* why : {"no service listens on tcp 10.0.0.100:81", "no server 10.0.0.50:81",
-                          "has not the source 10.0.0.1", "not an image", "connect to"}) {
+  for (const char* why :
+       {"no service listens on tcp 10.0.0.100:81", "no server 10.0.0.50:81",
+        "has not the source 10.0.0.1", "a client of 10.0.0.100:81 is not one of service web",
+        "it is connected to 10.0.0.50:22, not to 10.0.0.50:80", "not an image", "connect to"}) {
     EXPECT_NE(all.find(why), std::string::npos) << why << "\n" << all;
   }
   lb2->workers->discard_restored();
