@@ -35,7 +35,7 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
       log(logger),
       settings(std::move(given)),
       started(loop.now()),
-      pair_key(load_key()),
+      pair_keys(load_keys()),
       sessions([this](ServerId id) { return registry.find(id); }, settings.max_sessions,
                [this] { loop.post([this] { on_session_changes(); }); }),
       monitor(loop, log, [this](const LiveServer&) { look_at_pools_soon(); }),
@@ -58,7 +58,7 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
       status_listener(loop, log, [source = status_source()](std::string_view path) {
         return observe::page(source, path);
       }) {
-  sessions.list_changes(pair_key.has_value());
+  sessions.list_changes(pair_keys.has_value());
   if (heirloom != nullptr) {
     inherited.emplace(Inherited{.listeners = std::move(heirloom->listeners),
                                 .servers = std::move(heirloom->servers),
@@ -236,6 +236,10 @@ Status Balancer::apply(const Spec& spec) {
 const Spec& Balancer::spec() const {
   return parts_->spec;
 }
+void Balancer::reload_keys(const std::string& path) {
+  parts_->reload_keys(path);
+}
+
 void Balancer::set_config_hash(uint64_t hash) {
   parts_->settings.config_hash = hash;
 }

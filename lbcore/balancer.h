@@ -45,6 +45,8 @@ class Balancer {
   Status apply(const Spec& spec);
   [[nodiscard]] const Spec& spec() const;
   /// Of the file that was applied last; shown in status().
+  /// Reads the pair's keys again; those of before stay when it cannot.
+  void reload_keys(const std::string& path);
   void set_config_hash(uint64_t hash);
   /// Status pages and access log as these settings have them.
   void show(const Settings& settings);

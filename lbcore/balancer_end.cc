@@ -130,7 +130,7 @@ int Balancer::pair_listener() const {
 }
 void Balancer::watch_sessions(std::function<void(const sticky::SessionStore::Changes&)> watch) {
   parts_->watch_sessions = std::move(watch);
-  parts_->sessions.list_changes(parts_->pair_key || parts_->watch_sessions);
+  parts_->sessions.list_changes(parts_->pair_keys || parts_->watch_sessions);
 }
 void Balancer::leave_pair_link() {
   parts_->replicator.reset();

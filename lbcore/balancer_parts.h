@@ -50,7 +50,8 @@ struct Balancer::Parts {
   void look_at_pools_soon();
 
   // Sessions and the pair
-  std::optional<PairKey> load_key();
+  std::optional<PairKeys> load_keys();
+  void reload_keys(const std::string& path);
   void start_replication(UniqueFd listener = {});
   void on_session_changes();
   void note_gone_servers(const Topology& before);
@@ -81,7 +82,7 @@ struct Balancer::Parts {
   Settings settings;
   TimePoint started;
   std::string replication_trouble;
-  std::optional<PairKey> pair_key;  // without it there is no replication
+  std::optional<PairKeys> pair_keys;  // without any there is no replication
   Registry registry;
   sticky::SessionStore sessions;
   health::Monitor monitor;

@@ -7,19 +7,40 @@
 
 namespace hapair::lbcore {
 
-std::optional<PairKey> Balancer::Parts::load_key() {
+std::optional<PairKeys> Balancer::Parts::load_keys() {
   if (!settings.pair) return std::nullopt;
-  const auto key = load_pair_key(settings.pair->key_file);
-  if (key) return *key;
-  replication_trouble = key.error().message;
+  const auto keys = load_pair_keys(settings.pair->key_file);
+  if (keys) return *keys;
+  replication_trouble = keys.error().message;
   log.environment("replication", "off, sessions stay on this node: {}", replication_trouble);
   return std::nullopt;
 }
 
+/// The link there is stays, whatever the file says now.
+void Balancer::Parts::reload_keys(const std::string& path) {
+  if (!settings.pair) return;
+  settings.pair->key_file = path;
+  const auto keys = load_pair_keys(path);
+  replication_trouble = keys ? std::string() : keys.error().message;
+  if (!keys) {
+    log.environment("replication", "{}: {}", replication_trouble,
+                    pair_keys ? "the keys of before stay in use" : "off");
+    return;
+  }
+  if (pair_keys == *keys) return;
+  const bool first = !pair_keys;
+  pair_keys = *keys;
+  log.info("replication", "{}",
+           keys->also ? "new keys: the first is used, both are accepted" : "new key");
+  if (!first) return replicator->set_keys(*keys);
+  sessions.list_changes(true);
+  start_replication({});
+}
+
 void Balancer::Parts::start_replication(UniqueFd listener) {
-  if (!pair_key) return;
+  if (!pair_keys) return;
   replicator = std::make_unique<replicate::Replicator>(
-      loop, log, *settings.pair, *pair_key, settings.config_hash, registry, sessions,
+      loop, log, *settings.pair, *pair_keys, settings.config_hash, registry, sessions,
       replicate::Replicator::Hooks{.own_status = [this] { return own_status(); },
                                    .active = [this] { return owns_sessions(); },
                                    .on_state_change = [this] { send_if_changed(); },
@@ -96,8 +117,12 @@ void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) 
 }
 
 control::Sync Balancer::Parts::sync() const {
-  if (replicator) return replicator->sync();
   control::Sync out;
+  if (replicator) {
+    out = replicator->sync();
+    if (out.detail().empty()) out.set_detail(replication_trouble);
+    return out;
+  }
   out.set_sessions(sessions.size());
   if (!settings.pair) {
     out.set_state("alone");

@@ -349,8 +349,8 @@ std::vector<std::string> needs_restart(const Settings& running, const Settings& 
   if (running.serving_lease != loaded.serving_lease) keys.emplace_back("[lbcore] serving_lease");
   if (running.max_sessions != loaded.max_sessions) keys.emplace_back("[lbcore] max_sessions");
   const auto link = [](const std::optional<config::Pair>& pair) {
-    return pair ? std::tuple(pair->own, pair->other, pair->key_file, pair->peer)
-                : std::tuple(Endpoint{}, Endpoint{}, std::string(), std::string());
+    return pair ? std::tuple(pair->own, pair->other, pair->peer)
+                : std::tuple(Endpoint{}, Endpoint{}, std::string());
   };
   if (link(running.pair) != link(loaded.pair)) keys.emplace_back("[pair]");
   return keys;

@@ -159,6 +159,7 @@ void Daemon::take(Loaded next) {
   loaded_.spec = std::move(next.spec);
   loaded_.settings.drain_timeout = next.settings.drain_timeout;
   loaded_.settings.upgrade_timeout = next.settings.upgrade_timeout;
+  if (next.settings.pair) balancer_.reload_keys(next.settings.pair->key_file);
   balancer_.set_config_hash(next.settings.config_hash);
   balancer_.show(next.settings);
   balancer_.reopen_access_log();

@@ -89,7 +89,7 @@ int test_config(const Options& options) {
   }
   for (const std::string& warning : loaded->warnings) print_lines(stderr, "warning: " + warning);
   if (loaded->settings.pair) {
-    if (const auto key = load_pair_key(loaded->settings.pair->key_file); !key) {
+    if (const auto key = load_pair_keys(loaded->settings.pair->key_file); !key) {
       print_lines(stderr, "warning: no replication: " + key.error().message);
     }
   }

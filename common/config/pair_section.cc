@@ -15,8 +15,7 @@ constexpr std::array kPairKeys{
     Key{.name = "key_file",
         .type = Type::text,
         .fallback = "/etc/hapair/pair.key",
-        .reloadable = false,
-        .help = "the pair's shared key, made by pairadm keygen"},
+        .help = "the pair's shared key, made by pairadm keygen; two lines while it is rotated"},
 };
 
 }  // namespace

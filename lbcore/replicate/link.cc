@@ -36,7 +36,7 @@ bool out_of_descriptors(int error) {
 
 }  // namespace
 
-Link::Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, Timing timing,
+Link::Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKeys& keys, Timing timing,
            Callbacks callbacks, UniqueFd listener)
     : loop_(loop),
       log_(log),
@@ -44,7 +44,7 @@ Link::Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, 
       timing_(timing),
       callbacks_(std::move(callbacks)),
       connects_(pair_.own < pair_.other),
-      tls_(connects_ ? TlsSide::client : TlsSide::server, key),
+      tls_(connects_ ? TlsSide::client : TlsSide::server, keys),
       peer_(fmt::format("{} {}", pair_.peer, pair_.other.to_string())),
       inherited_(std::move(listener)),
       trouble_("not connected yet"),
@@ -65,6 +65,11 @@ Link::~Link() {
 
 void Link::send(std::string_view payload) {
   if (channel_) channel_->send(payload);
+}
+
+void Link::set_keys(const PairKeys& keys) {
+  tls_.set_keys(keys);
+  if (connects_ && channel_ == nullptr) settled();  // it may be what was missing
 }
 
 void Link::flush() {
@@ -233,6 +238,7 @@ void Link::ready(Connections::iterator at) {
 void Link::closed(Connections::iterator at, const std::string& reason) {
   const bool was_up = at->get() == channel_;
   discard(at);
+  if (reason == kKeyMismatch) tls_.offer_other_key();
   if (was_up) {
     note_trouble(Logger::Level::remote, peer_, reason);
     callbacks_.on_down(reason);
@@ -252,8 +258,10 @@ void Link::discard(Connections::iterator at) {
 
 void Link::note_trouble(Logger::Level level, std::string_view who, const std::string& what) {
   if (channel_ == nullptr) trouble_ = what;
-  // The same trouble every second is one line a minute.
-  if (what == logged_ && !same_trouble_.allow(loop_.now())) return;
+  // The same trouble every second is one line a minute; and whoever can make two kinds of trouble
+  // in turn shall not fill the log either.
+  RateLimit& limit = what == logged_ ? same_trouble_ : other_trouble_;
+  if (!limit.allow(loop_.now())) return;
   logged_ = what;
   if (level == Logger::Level::environment) {
     log_.environment(kSubsystem, "{}: {}", who, what);

@@ -45,7 +45,7 @@ class Link {
   };
   static constexpr size_t kMaxHandshakes = 8;
 
-  Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKey& key, Timing timing,
+  Link(EventLoop& loop, Logger& log, config::Pair pair, const PairKeys& keys, Timing timing,
        Callbacks callbacks, UniqueFd listener = {});
   ~Link();
   Link(const Link&) = delete;
@@ -59,6 +59,8 @@ class Link {
   void flush();
   /// Ends the connection after what is queued was tried; on_down is not called.
   void drop(const std::string& reason);
+  /// For connections from now on; the one there is stays.
+  void set_keys(const PairKeys& keys);
   /// The peer is who we want: the next connect, if ever, comes soon.
   void settled() { retry_after_ = timing_.retry_least; }
 
@@ -104,6 +106,7 @@ class Link {
   std::string trouble_;
   std::string logged_;
   RateLimit same_trouble_{1, 60s};
+  RateLimit other_trouble_{20, 10s};
   RateLimit strangers_{3, 10s};
   uint64_t refused_ = 0;
   Duration retry_after_;

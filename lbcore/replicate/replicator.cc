@@ -39,7 +39,7 @@ std::string_view name(State state) {
 }  // namespace
 
 struct Replicator::Parts {
-  Parts(EventLoop& event_loop, Logger& logger, const config::Pair& pair, const PairKey& key,
+  Parts(EventLoop& event_loop, Logger& logger, const config::Pair& pair, const PairKeys& keys,
         uint64_t config_hash, Registry& registry, sticky::SessionStore& session_store, Hooks given,
         UniqueFd listener)
       : loop(event_loop),
@@ -52,7 +52,7 @@ struct Replicator::Parts {
                   .epoch = new_epoch(),
                   .config_hash = config_hash},
                  tables, hooks.own_status, {}, {}, hooks.lanes),
-        link(event_loop, logger, pair, key, {},
+        link(event_loop, logger, pair, keys, {},
              {.on_up = [this] { run(protocol.connected(loop.refresh_now())); },
               .on_frame = [this](std::string_view payload) { received(payload); },
               .on_pause = [this] { pump(); },
@@ -146,13 +146,17 @@ struct Replicator::Parts {
   Ticker ticker;
 };
 
-Replicator::Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
+Replicator::Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKeys& keys,
                        uint64_t config_hash, Registry& registry, sticky::SessionStore& store,
                        Hooks hooks, UniqueFd listener)
-    : parts_(std::make_unique<Parts>(loop, log, pair, key, config_hash, registry, store,
+    : parts_(std::make_unique<Parts>(loop, log, pair, keys, config_hash, registry, store,
                                      std::move(hooks), std::move(listener))) {}
 
 Replicator::~Replicator() = default;
+
+void Replicator::set_keys(const PairKeys& keys) {
+  parts_->link.set_keys(keys);
+}
 
 int Replicator::listener() const {
   return parts_->link.listener();

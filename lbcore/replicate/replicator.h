@@ -34,13 +34,15 @@ class Replicator {
   /// Starts listening or connecting at once (the node with the lower address connects). A port in
   /// use or an unreachable peer is logged, shown in sync() and retried; it never throws for those.
   /// `listener`: of another process that listened at the pair address, or none.
-  Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key,
+  Replicator(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKeys& keys,
              uint64_t config_hash, Registry& registry, sticky::SessionStore& store, Hooks hooks,
              UniqueFd listener = {});
   ~Replicator();
   Replicator(const Replicator&) = delete;
   Replicator& operator=(const Replicator&) = delete;
 
+  /// For connections from now on; the one there is stays.
+  void set_keys(const PairKeys& keys);
   /// The listening socket, or -1.
   [[nodiscard]] int listener() const;
   /// The store has changes: send them.

@@ -1,8 +1,10 @@
 #include "lbcore/replicate/tls.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -51,14 +53,29 @@ const TlsContext& context_of(SSL* ssl) {
 
 }  // namespace
 
-TlsContext::TlsContext(TlsSide side, const PairKey& key)
-    : side_(side),
-      key_(derive(key, kKeyLabel)),
-      identity_(kIdentityName),
-      context_(SSL_CTX_new(side == TlsSide::client ? TLS_client_method() : TLS_server_method())) {
+TlsContext::Key TlsContext::make_key(const PairKey& key) {
+  Key out{.secret = derive(key, kKeyLabel), .identity = std::string(kIdentityName)};
   const auto id = derive(key, kIdLabel);
-  for (size_t i = 0; i < 8; ++i) identity_ += fmt::format("{:02x}", id[i]);
+  for (size_t i = 0; i < 8; ++i) out.identity += fmt::format("{:02x}", id[i]);
+  return out;
+}
 
+void TlsContext::set_keys(const PairKeys& keys) {
+  std::vector<Key> next{make_key(keys.used)};
+  if (keys.also) next.push_back(make_key(*keys.also));
+  forget_keys();
+  keys_ = std::move(next);
+  offered_ = 0;
+}
+
+void TlsContext::forget_keys() {
+  for (auto& key : keys_) OPENSSL_cleanse(key.secret.data(), key.secret.size());
+}
+
+TlsContext::TlsContext(TlsSide side, const PairKeys& keys)
+    : side_(side),
+      context_(SSL_CTX_new(side == TlsSide::client ? TLS_client_method() : TLS_server_method())) {
+  set_keys(keys);
   SSL_CTX* const context = context_.get();
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1 ||
@@ -83,7 +100,7 @@ TlsContext::TlsContext(TlsSide side, const PairKey& key)
 }
 
 TlsContext::~TlsContext() {
-  OPENSSL_cleanse(key_.data(), key_.size());
+  forget_keys();
 }
 
 TlsContext::SslPtr TlsContext::open(int fd) const {
@@ -100,11 +117,11 @@ TlsContext::SslPtr TlsContext::open(int fd) const {
   return ssl;
 }
 
-SSL_SESSION* TlsContext::make_session(SSL* ssl) const {
+SSL_SESSION* TlsContext::make_session(SSL* ssl, const Key& key) {
   const SSL_CIPHER* const suite = SSL_CIPHER_find(ssl, kSuiteId);
   SSL_SESSION* const session = SSL_SESSION_new();
   if (suite == nullptr || session == nullptr ||
-      SSL_SESSION_set1_master_key(session, key_.data(), key_.size()) != 1 ||
+      SSL_SESSION_set1_master_key(session, key.secret.data(), key.secret.size()) != 1 ||
       SSL_SESSION_set_cipher(session, suite) != 1 ||
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1) {
     SSL_SESSION_free(session);
@@ -118,11 +135,12 @@ int TlsContext::offer_key(SSL* ssl, const EVP_MD* digest, const unsigned char** 
   // After a HelloRetryRequest OpenSSL names the suite's digest; ours is SHA-256 like the suite's.
   if (digest != nullptr && EVP_MD_get_type(digest) != NID_sha256) return 0;
   const TlsContext& self = context_of(ssl);
-  *session = self.make_session(ssl);
+  const Key& key = self.keys_[self.offered_];
+  *session = make_session(ssl, key);
   if (*session == nullptr) return 0;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes to bytes
-  *identity = reinterpret_cast<const unsigned char*>(self.identity_.data());
-  *identity_size = self.identity_.size();
+  *identity = reinterpret_cast<const unsigned char*>(key.identity.data());
+  *identity_size = key.identity.size();
   return 1;
 }
 
@@ -130,13 +148,16 @@ int TlsContext::find_key(SSL* ssl, const unsigned char* identity, size_t identit
                          SSL_SESSION** session) {
   const TlsContext& self = context_of(ssl);
   *session = nullptr;
-  if (identity_size != self.identity_.size() ||
-      CRYPTO_memcmp(identity, self.identity_.data(), identity_size) != 0) {
+  const auto key = std::find_if(self.keys_.begin(), self.keys_.end(), [&](const Key& each) {
+    return identity_size == each.identity.size() &&
+           CRYPTO_memcmp(identity, each.identity.data(), identity_size) == 0;
+  });
+  if (key == self.keys_.end()) {
     // No session, no certificate either: the handshake fails, and tls_failure() knows why.
     SSL_set_ex_data(ssl, stranger_index(), &stranger_mark);
     return 1;
   }
-  *session = self.make_session(ssl);
+  *session = make_session(ssl, *key);
   return *session == nullptr ? 0 : 1;
 }
 

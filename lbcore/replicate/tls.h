@@ -4,6 +4,9 @@
 // derived from the pair key, so that no other use of that key ever meets the same bytes; the
 // identity sent in the clear carries a short hash of it, by which "another key" can be told from
 // other trouble.
+//
+// While the key is rotated there are two: the client offers the first one, and the other one after
+// a refusal; the server accepts both.
 #pragma once
 
 #include <array>
@@ -11,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <openssl/ssl.h>
 
@@ -24,10 +28,15 @@ enum class TlsSide : uint8_t { client, server };
 /// OpenSSL refuses.
 class TlsContext {
  public:
-  TlsContext(TlsSide side, const PairKey& key);
+  TlsContext(TlsSide side, const PairKeys& keys);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
+
+  /// For handshakes from now on; connections there are stay.
+  void set_keys(const PairKeys& keys);
+  /// After a refusal: the next handshake of a client offers the other key, if there is one.
+  void offer_other_key() { offered_ = (offered_ + 1) % keys_.size(); }
 
   struct SslDeleter {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -44,11 +53,17 @@ class TlsContext {
                        size_t* identity_size, SSL_SESSION** session);
   static int find_key(SSL* ssl, const unsigned char* identity, size_t identity_size,
                       SSL_SESSION** session);
-  [[nodiscard]] SSL_SESSION* make_session(SSL* ssl) const;
+  struct Key {
+    std::array<uint8_t, 32> secret{};
+    std::string identity;
+  };
+  static SSL_SESSION* make_session(SSL* ssl, const Key& key);
+  static Key make_key(const PairKey& key);
+  void forget_keys();
 
   TlsSide side_;
-  std::array<uint8_t, 32> key_{};
-  std::string identity_;
+  std::vector<Key> keys_;  // never empty; the first one is used
+  size_t offered_ = 0;
   std::unique_ptr<SSL_CTX, ContextDeleter> context_;
 };
 

@@ -45,6 +45,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Datagram datagram{
       .envelope = {.source = IpAddress::v4(1), .destination = IpAddress::v4(2), .ttl = kTtl},
       .message = bytes};
-  (void)open_seal(datagram, key);
+  (void)open_seal(datagram, {&key, 1});
   return 0;
 }

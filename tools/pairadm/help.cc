@@ -39,7 +39,7 @@ int run_help(const Invocation&, Shell& shell) {
          "  pairadm demote [--force] [--reason TEXT] | pairadm restore\n"
          "  pairadm events [-f]\n"
          "  pairadm upgrade [--json]\n"
-         "  pairadm keygen [FILE]\n"
+         "  pairadm keygen [--rotate add|promote|retire] [FILE]\n"
          "\n"
          "Commands:\n";
   for (const Command& command : commands())

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
                          .ask = pairadm::ask_daemon,
                          .stream = pairadm::stream_from_daemon,
                          .create_key = create_pair_key,
+                         .rotate_key = rotate_pair_key,
                          .host = config::host_name(),
                          .user = pairadm::system_user(),
                          .now = [] { return Clock::now(); },

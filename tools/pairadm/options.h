@@ -41,6 +41,7 @@ enum class Opt : uint8_t {
   force,
   reason,
   follow,
+  rotate,
   state,
   from,
   to,

@@ -91,6 +91,8 @@ class Finder {
     if (!node) add("lbcore_down", answers_.lbcore.silence);
     if (vrrp && vrrp->routers().empty())
       add("no_router", fmt::format("{} has no virtual router: no [vrrp] section", own_.name));
+    if (vrrp && !vrrp->pair().trouble().empty())
+      add("pair_path", fmt::format("pair path of {}: {}", own_.name, vrrp->pair().trouble()));
     if (vrrp && node && !(vrrp->lbcore_connected() && node->vrrpd_connected()))
       add("daemons_apart",
           fmt::format("vrrpd and lbcore of {} run but are not connected to each other", own_.name));

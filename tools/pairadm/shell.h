@@ -11,6 +11,7 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/pair_key.h"
 #include "common/result.h"
 #include "common/schema/control.pb.h"
 
@@ -44,6 +45,7 @@ struct Shell {
                        const std::function<bool(const control::Reply&)>& on_reply)>
       stream;
   std::function<Status(const std::string& path)> create_key;
+  std::function<Status(const std::string& path, Rotation step)> rotate_key;
   std::string host;  // this machine's name
   std::string user;  // who asks
   std::function<TimePoint()> now;

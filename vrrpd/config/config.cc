@@ -53,13 +53,13 @@ class Reader {
     const auto pair = config::read_pair(file_);
     if (!pair) return complain(pair.error());
     if (!*pair) return;
-    const auto key = load_pair_key((*pair)->key_file);
-    if (key) {
-      out.pair = PairConfig{.pair = **pair, .key = *key};
+    const auto keys = load_pair_keys((*pair)->key_file);
+    if (keys) {
+      out.pair = PairConfig{.pair = **pair, .keys = *keys};
     } else {
-      out.pair_trouble = key.error().message;
+      out.pair_trouble = keys.error().message;
     }
-    has_key_ = key.has_value();
+    has_key_ = keys.has_value();
   }
 
   std::optional<WitnessConfig> witness(const Section& section) {

@@ -45,7 +45,7 @@ struct WitnessConfig {
 /// [pair], and its key.
 struct PairConfig {
   config::Pair pair;
-  PairKey key{};
+  PairKeys keys = {};
 };
 
 /// One [vrrp NAME] section.

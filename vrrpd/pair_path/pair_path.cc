@@ -19,7 +19,7 @@ constexpr Duration kRepeatAnswer = 1s;
 PairPath::PairPath(Surroundings around, const PairConfig& config, Life& life)
     : around_(std::move(around)),
       config_(config),
-      path_(config.key, config.pair.node, config.pair.peer, life),
+      path_(config.keys, config.pair.node, config.pair.peer, life),
       watcher_(around_.loop.raw()),
       turn_(around_.loop, [this] { on_turn(); }),
       silence_(around_.loop, [this] { on_silence(); }),
@@ -29,6 +29,13 @@ PairPath::PairPath(Surroundings around, const PairConfig& config, Life& life)
       }) {
   watcher_.set<PairPath, &PairPath::on_readable>(this);
   turn_.arm(around_.loop.now());
+}
+
+void PairPath::set_keys(const PairKeys& keys) {
+  config_.keys = keys;
+  path_.set_keys(keys);
+  around_.on_epoch();
+  speak(true);
 }
 
 void PairPath::open() {
@@ -106,6 +113,7 @@ void PairPath::hear(std::span<const uint8_t> datagram, const IpAddress& from) {
   if (news->new_epoch) around_.on_epoch();
   if (news->live) {
     ++counters_.received;
+    disbelief_.clear();
     if (const auto until = path_.alive_until()) silence_.arm(*until);
     tell_routers(*news);
     if (news->handover.kind == HandoverNote::Kind::request) {
@@ -141,6 +149,9 @@ void PairPath::tell_routers(const Path::News& news) {
 
 void PairPath::refuse(const IpAddress& from, PathRefusal reason) {
   ++counters_.refused[static_cast<size_t>(reason)];
+  if (reason == PathRefusal::authentication && !peer().alive) {
+    disbelief_ = fmt::format("{}: the key does not match", config_.pair.peer);
+  }
   if (!refusal_lines_.allow(around_.loop.now())) return;
   const std::string_view hint = reason == PathRefusal::authentication
                                     ? "; have both nodes the same key and the same [pair]?"

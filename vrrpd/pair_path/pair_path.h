@@ -43,6 +43,8 @@ class PairPath {
   PairPath(const PairPath&) = delete;
   PairPath& operator=(const PairPath&) = delete;
 
+  void set_keys(const PairKeys& keys);
+
   /// Says its word now. `ask`: and wants the peer's at once.
   void speak(bool ask = false);
   void hear_what_waits();
@@ -63,8 +65,10 @@ class PairPath {
     std::array<uint64_t, kPathRefusals> refused{};
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
-  /// Why nothing can be sent, or empty.
-  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  /// Why nothing can be sent, or why the peer is not believed; else empty.
+  [[nodiscard]] const std::string& trouble() const {
+    return trouble_.empty() ? disbelief_ : trouble_;
+  }
 
  private:
   void open();
@@ -101,6 +105,7 @@ class PairPath {
 
   Counters counters_;
   std::string trouble_;
+  std::string disbelief_;  // until a word of the peer's is live
   RateLimit refusal_lines_{5, 10s};
 };
 

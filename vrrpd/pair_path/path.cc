@@ -18,9 +18,17 @@ const RouterWord* PeerView::find(uint32_t id) const {
   return at == routers.end() ? nullptr : &*at;
 }
 
-Path::Path(const PairKey& key, const std::string& node, const std::string& peer, Life& life)
-    : own_key_(path_key(key, node)), peer_key_(path_key(key, peer)), life_(life) {
+Path::Path(const PairKeys& keys, const std::string& node, const std::string& peer, Life& life)
+    : life_(life) {
+  node_ = node;
   peer_.node = peer;
+  set_keys(keys);
+}
+
+void Path::set_keys(const PairKeys& keys) {
+  own_key_ = path_key(keys.used, node_);
+  peer_keys_ = {path_key(keys.used, peer_.node)};
+  if (keys.also) peer_keys_.push_back(path_key(*keys.also, peer_.node));
 }
 
 PathMessage Path::message(const OwnView& own) const {
@@ -67,7 +75,10 @@ std::optional<TimePoint> Path::sent_at(const Stamp& echo) const {
 
 tl::expected<Path::News, PathRefusal> Path::receive(std::span<const uint8_t> datagram,
                                                     TimePoint now) {
-  auto decoded = decode(datagram, peer_key_);
+  auto decoded = decode(datagram, peer_keys_.front());
+  if (!decoded && decoded.error() == PathRefusal::authentication && peer_keys_.size() > 1) {
+    decoded = decode(datagram, peer_keys_.back());
+  }
   if (!decoded) return tl::unexpected(decoded.error());
   PathMessage& in = *decoded;
   if (!window_.admits(in.stamp)) return tl::unexpected(PathRefusal::replayed);

@@ -52,7 +52,10 @@ struct OwnView {
 class Path {
  public:
   /// `life` is the speaker's, shared with what else it signs.
-  Path(const PairKey& key, const std::string& node, const std::string& peer, Life& life);
+  Path(const PairKeys& keys, const std::string& node, const std::string& peer, Life& life);
+
+  /// Signs with the first from now on, believes all. The last will has to be written anew.
+  void set_keys(const PairKeys& keys);
 
   [[nodiscard]] std::vector<uint8_t> compose(const OwnView& own, bool ask, TimePoint now);
   /// For the guardian, to be sent once when we are dead: every Active router resigns. Valid until
@@ -83,8 +86,9 @@ class Path {
   [[nodiscard]] std::optional<TimePoint> sent_at(const Stamp& echo) const;
   [[nodiscard]] PathMessage message(const OwnView& own) const;
 
-  MacKey own_key_;
-  MacKey peer_key_;
+  std::string node_;
+  MacKey own_key_{};
+  std::vector<MacKey> peer_keys_;
   Life& life_;
   ReplayWindow window_;
   struct Sent {

@@ -61,8 +61,8 @@ class Instance {
     std::function<std::string()> group_holds = {};  // why a takeover waits for the router's group
     std::function<void(const std::string& what)> on_peer = {};  // something new of the other router
     Life& life;                                                 // numbers what is signed
-    std::optional<SigningKeys> keys = {};
-    PairPath* pair = nullptr;  // none without [pair] and its key
+    const std::optional<SigningKeys>& keys;                     // the speaker's; may change
+    PairPath* pair = nullptr;                                   // none without [pair] and its key
   };
 
   Instance(Surroundings around, RouterConfig config);

@@ -305,6 +305,7 @@ void Speaker::apply(const Result<DaemonConfig>& loaded) {
     item.second->stop("removed from the configuration");
     return true;
   });
+  take_keys(*loaded);
   scripts_ = loaded->scripts;
   tell_guardian(*loaded);
   hooks_.plan(scripts_);

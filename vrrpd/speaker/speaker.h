@@ -67,6 +67,7 @@ class Speaker {
   // The pair path: speaker_pair.cc.
   static uint64_t first_epoch(const Board& board);
   void open_pair_path(const DaemonConfig& config);
+  void take_keys(const DaemonConfig& config);
   [[nodiscard]] OwnView own_view() const;
   [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
   /// Moves the role to the other node, from whichever of the two it is asked. `done` is called

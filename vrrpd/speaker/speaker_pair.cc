@@ -34,9 +34,8 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
     log_.environment("pair path", "off: {}", config.pair_trouble);
   }
   if (!config.pair) return;
-  const auto& [pair, key] = *config.pair;
-  keys_ = SigningKeys{.own = advertisement_key(key, pair.node),
-                      .peer = advertisement_key(key, pair.peer)};
+  const auto& [pair, keys] = *config.pair;
+  keys_ = signing_keys(keys, pair.node, pair.peer);
   const auto with = [this](uint32_t id, auto&& act) {
     for (auto& [name, router] : instances_) {
       if (router_id(name) == id) act(*router);
@@ -66,6 +65,22 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
           .on_epoch = [this] { publish(); },
           .on_handover = [this](uint32_t id) { return hand_over_to_peer(id); }},
       *config.pair, life_);
+}
+
+/// Rotated keys are used from here on: nobody is unheard for it. What else [pair] says waits for a
+/// restart.
+void Speaker::take_keys(const DaemonConfig& config) {
+  if (!pair_) return;
+  if (!config.pair) {
+    log_.environment("pair path", "{}: the keys of before stay in use", config.pair_trouble);
+    return;
+  }
+  const PairKeys& keys = config.pair->keys;
+  if (keys == pair_->config().keys) return;
+  log_.info("pair path", "{}",
+            keys.also ? "new keys: the first is used, both are accepted" : "new key");
+  keys_ = signing_keys(keys, pair_->config().pair.node, pair_->config().pair.peer);
+  pair_->set_keys(keys);
 }
 
 OwnView Speaker::own_view() const {

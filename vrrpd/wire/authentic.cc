@@ -40,6 +40,13 @@ MacKey advertisement_key(const PairKey& key, std::string_view sender) {
   return derive_key(key, "hapair vrrpd advertisement 1, from " + std::string(sender));
 }
 
+SigningKeys signing_keys(const PairKeys& keys, std::string_view node, std::string_view peer) {
+  SigningKeys out{.own = advertisement_key(keys.used, node),
+                  .peer = {advertisement_key(keys.used, peer)}};
+  if (keys.also) out.peer.push_back(advertisement_key(*keys.also, peer));
+  return out;
+}
+
 std::vector<uint8_t> seal(std::vector<uint8_t> message, const Envelope& envelope,
                           const Stamp& stamp, uint64_t echo, const MacKey& key) {
   message.insert(message.end(), kMagic.begin(), kMagic.end());
@@ -51,14 +58,18 @@ std::vector<uint8_t> seal(std::vector<uint8_t> message, const Envelope& envelope
   return message;
 }
 
-tl::expected<Sealed, RefuseReason> open_seal(const Datagram& datagram, const MacKey& key) {
+tl::expected<Sealed, RefuseReason> open_seal(const Datagram& datagram,
+                                             std::span<const MacKey> keys) {
   const auto bytes = datagram.message;
   if (bytes.size() < kTrailer) return tl::unexpected(RefuseReason::authentication);
   const auto message = bytes.first(bytes.size() - kTrailer);
   const auto trailer = bytes.last(kTrailer);
-  const MacTag tag = tag_of(bytes.first(bytes.size() - kTag), datagram.envelope, key);
+  const auto fits = [&](const MacKey& key) {
+    const MacTag tag = tag_of(bytes.first(bytes.size() - kTag), datagram.envelope, key);
+    return same_tag(tag, trailer.last(kTag));
+  };
   if (!std::equal(kMagic.begin(), kMagic.end(), trailer.begin()) ||
-      !same_tag(tag, trailer.last(kTag))) {
+      std::none_of(keys.begin(), keys.end(), fits)) {
     return tl::unexpected(RefuseReason::authentication);
   }
   return Sealed{.datagram = {.envelope = datagram.envelope, .message = message},

@@ -27,9 +27,10 @@ MacKey advertisement_key(const PairKey& key, std::string_view sender);
 
 /// With what a speaker signs its own, and checks those of the peer.
 struct SigningKeys {
-  MacKey own;
-  MacKey peer;
+  MacKey own{};
+  std::vector<MacKey> peer = {};  // any of them will do
 };
+SigningKeys signing_keys(const PairKeys& keys, std::string_view node, std::string_view peer);
 
 /// `message` with its trailer. `echo`: the newest epoch of the receiver that we know, or 0.
 std::vector<uint8_t> seal(std::vector<uint8_t> message, const Envelope& envelope,
@@ -41,6 +42,7 @@ struct Sealed {
   uint64_t echo = 0;
 };
 /// Whether it is news is the caller's to say.
-tl::expected<Sealed, RefuseReason> open_seal(const Datagram& datagram, const MacKey& key);
+tl::expected<Sealed, RefuseReason> open_seal(const Datagram& datagram,
+                                             std::span<const MacKey> keys);
 
 }  // namespace hapair::vrrp

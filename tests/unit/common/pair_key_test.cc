@@ -22,7 +22,7 @@ class PairKeyTest : public ::testing::Test {
   std::string error_for(const std::string& text, mode_t mode = 0600) {
     std::ofstream(path_) << text;
     ::chmod(path_.c_str(), mode);
-    const auto key = load_pair_key(path_);
+    const auto key = load_pair_keys(path_);
     return key ? "accepted" : key.error().message;
   }
 
@@ -35,20 +35,59 @@ TEST_F(PairKeyTest, AFreshKeyLoadsAndIsPrivate) {
   struct stat info {};
   ::stat(path_.c_str(), &info);
   EXPECT_EQ(info.st_mode & 07777U, 0600U);
-  const auto key = load_pair_key(path_);
+  const auto key = load_pair_keys(path_);
   ASSERT_TRUE(key);
-  EXPECT_NE(*key, PairKey{});
+  EXPECT_NE(key->used, PairKey{});
+  EXPECT_FALSE(key->also);
 }
 
 TEST_F(PairKeyTest, AnExistingKeyIsNeverOverwritten) {
   ASSERT_TRUE(create_pair_key(path_));
-  const auto before = *load_pair_key(path_);
+  const auto before = *load_pair_keys(path_);
   EXPECT_EQ(create_pair_key(path_).error().message, "pair key " + path_ + ": File exists");
-  EXPECT_EQ(*load_pair_key(path_), before);
+  EXPECT_EQ(*load_pair_keys(path_), before);
+}
+
+TEST_F(PairKeyTest, ARotationAddsPromotesAndRetires) {
+  ASSERT_TRUE(create_pair_key(path_));
+  ::chmod(path_.c_str(), 0640);
+  const PairKey old = load_pair_keys(path_)->used;
+  EXPECT_FALSE(rotate_pair_key(path_, Rotation::promote));
+  EXPECT_FALSE(rotate_pair_key(path_, Rotation::retire));
+
+  ASSERT_TRUE(rotate_pair_key(path_, Rotation::add));
+  auto keys = load_pair_keys(path_);
+  ASSERT_TRUE(keys && keys->also);
+  const PairKey fresh = *keys->also;
+  EXPECT_EQ(keys->used, old);
+  EXPECT_NE(fresh, old);
+  EXPECT_EQ(rotate_pair_key(path_, Rotation::add).error().message,
+            "pair key " + path_ + ": has two keys already");
+
+  ASSERT_TRUE(rotate_pair_key(path_, Rotation::promote));
+  EXPECT_EQ(*load_pair_keys(path_), PairKeys(fresh, old));
+  ASSERT_TRUE(rotate_pair_key(path_, Rotation::retire));
+  EXPECT_EQ(*load_pair_keys(path_), PairKeys(fresh));
+  struct stat info {};
+  ::stat(path_.c_str(), &info);
+  EXPECT_EQ(info.st_mode & 07777U, 0640U) << "mode is kept";
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
+}
+
+TEST_F(PairKeyTest, BehindTheSecondKeyIsNothing) {
+  const std::string key(64, 'a');
+  EXPECT_EQ(error_for(key + "\n" + key), "accepted");
+  EXPECT_EQ(error_for(key + " \r\n" + key + "\n\n"), "accepted");
+  const std::string wrong = "pair key " + path_ +
+                            ": behind the first line is more than a second key of 64 hexadecimal "
+                            "digits";
+  EXPECT_EQ(error_for(key + "\n" + key + "\n" + key), wrong);
+  EXPECT_EQ(error_for(key + "\n" + key + "a"), wrong);
+  EXPECT_EQ(error_for(key + "\n\n" + key), wrong);
 }
 
 TEST_F(PairKeyTest, WhatIsNoKeyIsNamed) {
-  EXPECT_EQ(load_pair_key(path_).error().message,
+  EXPECT_EQ(load_pair_keys(path_).error().message,
             "pair key " + path_ + ": No such file or directory");
   const std::string wrong =
       "pair key " + path_ + ": not 64 hexadecimal digits; make one with pairadm keygen";

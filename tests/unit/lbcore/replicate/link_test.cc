@@ -26,8 +26,8 @@ constexpr Link::Timing kQuick{
 
 /// A Link and what it told.
 struct End {
-  End(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKey& key)
-      : link(loop, log, pair, key, kQuick,
+  End(EventLoop& loop, Logger& log, const config::Pair& pair, const PairKeys& keys)
+      : link(loop, log, pair, keys, kQuick,
              {.on_up = [this] { ++ups; },
               .on_frame = [this](std::string_view frame) { frames.emplace_back(frame); },
               .on_pause = [] {},
@@ -46,8 +46,8 @@ struct End {
 class LinkTest : public testing::Test {
  protected:
   // lb1 connects, lb2 listens.
-  std::unique_ptr<End> end(bool lower, const PairKey& key = kKey) {
-    return std::make_unique<End>(loop_, log_, loopback_pair(lower, port_), key);
+  std::unique_ptr<End> end(bool lower, const PairKeys& keys = kKey) {
+    return std::make_unique<End>(loop_, log_, loopback_pair(lower, port_), keys);
   }
   bool until(const std::function<bool()>& done, Duration within = 3s) {
     return turn_until(loop_, within, done);
@@ -103,6 +103,45 @@ TEST_F(LinkTest, SaysOnBothSidesThatTheKeyDoesNotMatch) {
   EXPECT_GT(lb2->link.refused(), 0U);
   lb1 = end(true);  // the operator copies the right key
   EXPECT_TRUE(until([&] { return lb1->link.up() && lb2->link.up(); }));
+}
+
+TEST_F(LinkTest, ARotationMeetsNoUnknownKeyInAnyOrderAndEndsNoConnection) {
+  const PairKeys steps[] = {kKey, {kKey, kOtherKey}, {kOtherKey, kKey}, kOtherKey};
+  for (size_t step = 1; step < std::size(steps); ++step) {
+    for (const bool lower_first : {true, false}) {
+      auto lb2 = end(false, steps[step - 1]);
+      auto lb1 = end(true, steps[step - 1]);
+      ASSERT_TRUE(until([&] { return lb1->link.up() && lb2->link.up(); }));
+      auto& first = lower_first ? lb1 : lb2;
+      auto& second = lower_first ? lb2 : lb1;
+      first->link.set_keys(steps[step]);
+      // Half way: what there is stays, and a new connection comes about.
+      lb1->say("still here");
+      ASSERT_TRUE(until([&] { return lb2->frames.size() == 1; }));
+      second.reset();
+      second = end(!lower_first, steps[step - 1]);
+      ASSERT_TRUE(until([&] { return lb1->link.up() && lb2->link.up(); }));
+      second->link.set_keys(steps[step]);
+      lb1->say("and now");
+      ASSERT_TRUE(until([&] { return !lb2->frames.empty() && lb2->frames.back() == "and now"; }));
+      EXPECT_EQ(lb1->link.refused() + lb2->link.refused(), 0U) << "step " << step;
+      EXPECT_EQ(second->downs.size(), 0U);
+    }
+  }
+}
+
+TEST_F(LinkTest, AKeyThatTheServerDoesNotKnowYetIsFollowedByTheOther) {
+  auto lb2 = end(false, kKey);
+  auto lb1 = end(true, PairKeys(kOtherKey, kKey));
+  EXPECT_TRUE(until([&] { return lb1->link.up() && lb2->link.up(); }));
+}
+
+TEST_F(LinkTest, ARetiredKeyIsRefused) {
+  auto lb2 = end(false, PairKeys(kOtherKey, kKey));
+  lb2->link.set_keys(kOtherKey);
+  auto lb1 = end(true, kKey);
+  EXPECT_TRUE(until([&] { return lb2->link.trouble() == kKeyMismatch; }));
+  EXPECT_FALSE(lb1->link.up());
 }
 
 TEST_F(LinkTest, PlainTextIsNoHandshake) {

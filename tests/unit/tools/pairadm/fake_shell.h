@@ -71,6 +71,11 @@ struct FakeShell {
           keys.push_back(path);
           return {};
         },
+        .rotate_key = [this](const std::string& path, Rotation step) -> Status {
+          if (path.find("refused") != std::string::npos) return fail("{}: no", path);
+          keys.push_back(path + " " + std::to_string(static_cast<int>(step)));
+          return {};
+        },
         .host = "lb1",
         .user = "root",
         .now = [this] { return now; },

@@ -139,6 +139,19 @@ TEST(Program, KeygenPrintsTheCopyHint) {
   EXPECT_EQ(shell.err.str(), "pairadm: /nowhere/refused: no\n");
 }
 
+TEST(Program, KeygenRotatesInThreeSteps) {
+  FakeShell shell;
+  EXPECT_EQ(shell.run({"keygen", "--rotate", "add"}), 0);
+  EXPECT_NE(shell.out.str().find("then: pairadm keygen --rotate promote\n"), std::string::npos);
+  EXPECT_EQ(shell.run({"keygen", "--rotate", "promote", "/etc/some.key"}), 0);
+  EXPECT_EQ(shell.run({"keygen", "--rotate", "retire"}), 0);
+  EXPECT_EQ(shell.keys, (std::vector<std::string>{"/etc/hapair/pair.key 0", "/etc/some.key 1",
+                                                  "/etc/hapair/pair.key 2"}));
+  EXPECT_EQ(shell.run({"keygen", "--rotate", "add", "/nowhere/refused"}), 255);
+  EXPECT_NE(shell.run({"keygen", "--rotate", "back"}), 0);
+  EXPECT_NE(shell.err.str().find("valid: add, promote, retire"), std::string::npos);
+}
+
 TEST(Program, StatusExitCodeTellsProblems) {
   FakeShell shell;
   EXPECT_EQ(shell.run({"status"}), 1);

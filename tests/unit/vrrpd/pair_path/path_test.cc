@@ -70,6 +70,29 @@ TEST_F(TwoEnds, a_word_counts_when_it_echoes_ours) {
   EXPECT_FALSE(b.path.receive(a.says(kStart + 3ms), kStart + 3ms)->answer);
 }
 
+TEST_F(TwoEnds, a_rotated_key_refuses_nothing_in_any_order) {
+  PairKey next = kKey;
+  next[0] ^= 1U;
+  const PairKeys steps[] = {kKey, {kKey, next}, {next, kKey}, next};
+  TimePoint now = kStart;
+  meet(now);
+  for (size_t step = 1; step < std::size(steps); ++step) {
+    End& first = step % 2 == 0 ? a : b;
+    End& second = step % 2 == 0 ? b : a;
+    for (End* end : {&first, &second}) {
+      end->path.set_keys(steps[step]);
+      now += 10ms;
+      const auto at_b = b.path.receive(a.says(now), now);
+      ASSERT_TRUE(at_b && at_b->live) << "step " << step;
+      const auto at_a = a.path.receive(b.says(now), now);
+      ASSERT_TRUE(at_a && at_a->live) << "step " << step;
+    }
+  }
+  // And without the other's next step it would not have been so.
+  a.path.set_keys(kKey);
+  EXPECT_EQ(b.path.receive(a.says(now), now).error(), PathRefusal::authentication);
+}
+
 TEST_F(TwoEnds, the_peer_is_silent_after_three_and_a_half_of_its_paces) {
   meet(kStart);
   EXPECT_EQ(b.path.alive_until(), kStart + 350ms);
