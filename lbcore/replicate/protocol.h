@@ -15,6 +15,14 @@
 // version, wrong order, malformed): counted, answered by a Bye with the reason, connection dropped,
 // never fatal (invariant 10).
 //
+// Merging, also after both nodes were Active at once: an entry is (pool, key) -> server with a
+// version above all that its writer had seen. Of two entries the higher version stays; of equal
+// ones the Active's; where both or neither say they are Active, that of the node whose name is the
+// lower one. A removal takes an entry whose version is not above its own. So what only one node has
+// reaches the other, and nothing is lost by a split; what one node removed meanwhile may come back
+// and expires anew. Both sides then hold the same: a barrier every two seconds says so, or a
+// snapshot of both mends it (roles that change in the middle of a merge can need that).
+//
 // What operators see:
 //   disconnected   not streaming
 //   snapshot N%    ours is not acknowledged yet, or theirs not complete

@@ -31,7 +31,8 @@ void Sender::lose_changes() {
 }
 
 bool Sender::next(wire::Frame& frame, TimePoint now) {
-  if (in_flight_.size() >= limits_.window) return false;
+  // After a gap the peer acknowledges nothing until the new snapshot begins: that may not wait.
+  if (in_flight_.size() >= limits_.window && phase_ != Phase::begin) return false;
   InFlight sent{.sequence = sequence_ + 1, .since = now};
   if (!fill(frame, now, sent)) return false;
   frame.set_sequence(++sequence_);

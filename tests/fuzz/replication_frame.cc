@@ -3,6 +3,7 @@
 // fuzzer reaches behind the checks of epoch and number without having to guess 64 bits:
 //   bit 0: the peer has said hello already      bit 1: epochs are corrected
 //   bit 2: sequence numbers are corrected       bit 3: we have sessions and changes of our own
+//   bit 4: the peer has our lane as well (it takes what no other part knows)
 // The rest is a stream of length-prefixed frames.
 #include <cstdint>
 #include <cstdlib>
@@ -19,6 +20,37 @@ namespace {
 constexpr uint64_t kOwnEpoch = 5;
 constexpr uint64_t kPeerEpoch = 9;
 
+/// Aborts when it is called while it is not up; refuses what is long.
+class FuzzLane : public Lane {
+ public:
+  [[nodiscard]] std::string_view feature() const override { return "fuzz/1"; }
+  [[nodiscard]] bool takes(wire::Frame::BodyCase kind) const override {
+    return kind == wire::Frame::BODY_NOT_SET;
+  }
+  void up(const wire::Hello&, TimePoint) override {
+    if (up_) std::abort();
+    up_ = true;
+  }
+  void down() override {
+    if (!up_) std::abort();
+    up_ = false;
+  }
+  Status take(const wire::Frame& frame, TimePoint) override {
+    if (!up_ || frame.ByteSizeLong() > kMaxFrameBytes) std::abort();
+    if (frame.ByteSizeLong() > 100) return fail("too long");
+    (void)queue_.push(frame);  // and back
+    return {};
+  }
+  bool next(wire::Frame& frame, TimePoint) override {
+    if (!up_) std::abort();
+    return queue_.pop(frame);
+  }
+
+ private:
+  bool up_ = false;
+  LaneQueue queue_{3, 200};
+};
+
 class Harness {
  public:
   explicit Harness(uint8_t choices) : choices_(choices) {
@@ -32,6 +64,7 @@ class Harness {
     hello.set_epoch(kPeerEpoch);
     hello.mutable_hello()->set_protocol(kProtocolVersion);
     hello.mutable_hello()->set_node("lb2");
+    if (on(4)) hello.mutable_hello()->add_features("fuzz/1");
     run(protocol_.received(hello.SerializeAsString(), now_));
   }
 
@@ -61,6 +94,7 @@ class Harness {
     run(protocol_.tick(now_));
     (void)protocol_.state_text();
     (void)protocol_.detail();
+    (void)protocol_.features();
     return !dropped_;
   }
 
@@ -94,11 +128,13 @@ class Harness {
   uint64_t sequence_ = 0;
   bool dropped_ = false;
   FakeTables tables_{{"web", "mail"}};
+  FuzzLane lane_;
   Protocol protocol_{{"lb1", "lb2", kOwnEpoch, 42},
                      tables_,
                      [] { return control::NodeStatus(); },
                      Protocol::Timing{},
-                     Sender::Limits{.max_queued = 16, .batch = 4, .window = 4}};
+                     Sender::Limits{.max_queued = 16, .batch = 4, .window = 4},
+                     {&lane_}};
 };
 
 }  // namespace

@@ -80,7 +80,7 @@ class VirtualPair {
   void flush(size_t i, bool with_digests = false) {
     auto& node = nodes_[i];
     const auto list = node.tables.take_changes();
-    const auto digests = node.tables.digests();
+    const auto digests = with_digests ? node.tables.digests() : std::vector<PoolDigest>();
     const bool overflowed = std::exchange(node.overflow_next, false);
     run(i, node.protocol->changes(overflowed ? decltype(list){} : list, overflowed,
                                   with_digests ? &digests : nullptr, now_));
