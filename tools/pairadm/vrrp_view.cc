@@ -77,7 +77,7 @@ std::string pair_text(const control::PairPath& pair) {
     text += fmt::format(", {} refused ({})", with_commas(times), reason);
   }
   text += '\n';
-  if (!pair.trouble().empty()) text += fmt::format("  cannot send: {}\n", pair.trouble());
+  if (!pair.trouble().empty()) text += fmt::format("  trouble: {}\n", pair.trouble());
   if (!pair.alive()) return text;
   for (const control::PeerRouter& router : pair.routers()) {
     text += fmt::format("  router {} there: {}, priority {}, {} us on the LAN\n", router.name(),

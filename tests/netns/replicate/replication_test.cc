@@ -241,6 +241,10 @@ TEST_F(Replication, AnotherKeyIsSaidOnBothNodesAndServiceGoesOn) {
   lab_->start("lb2");
   EXPECT_TRUE(wait_sync("lb1", "detail", "key does not match"));
   EXPECT_TRUE(wait_sync("lb2", "detail", "key does not match"));
+  EXPECT_TRUE(eventually(10s, [&] {
+    const auto shown = lab_->pairadm("lb1", {"status"});
+    return shown.out.find("pair path of lb1: lb2: the key does not match") != std::string::npos;
+  }));
   EXPECT_TRUE(lab_->node("lb1").lbcore->wait_for_output(
       "pair link: lb2 10.255.0.2:7400: key does not match", 5s));
   EXPECT_TRUE(lab_->node("lb2").lbcore->wait_for_output(

@@ -126,7 +126,7 @@ TEST(VrrpView, the_peer_as_the_pair_path_knows_it) {
   EXPECT_NE(vrrp_text(status).find("\nlb2 on the pair path: heard 9 s ago: silent\n"),
             std::string::npos)
       << vrrp_text(status);
-  EXPECT_NE(vrrp_text(status).find("\n  cannot send: send to "), std::string::npos);
+  EXPECT_NE(vrrp_text(status).find("\n  trouble: send to "), std::string::npos);
 }
 
 TEST(VrrpView, for_programs) {
