@@ -23,7 +23,9 @@ namespace {
 constexpr uint32_t kPerSecond = 5000;
 constexpr Duration kStep = Duration(1s) / kPerSecond;
 constexpr uint32_t kClients = 6 * kPerSecond;  // addresses of 10.1.0.0/16
-constexpr uint32_t kOthers = 1'000'000;        // sessions that are there before, of other addresses
+// Sessions that are there before, of 10.16.0.0 and on.
+constexpr uint32_t kFirstOther = 0x00100000;
+constexpr uint32_t kOthers = 1'000'000;
 constexpr uint32_t kThreads = 16;
 constexpr const char* kService = "10.0.0.1";
 constexpr uint16_t kPort = 8000;
@@ -83,7 +85,7 @@ void own_relayed(Logger& log, const Note& note) {
                    .server = fmt::format("10.0.0.20:{}", Backend::kAnswers)});
   {
     OwnNode filler(log, nodes.b, false, true);
-    for (uint32_t i = 0; i < kOthers; ++i) filler.put(i);
+    for (uint32_t i = 0; i < kOthers; ++i) filler.put(kFirstOther + i);
     filler.start();
     await("the million", [&] { return filler.synced(); });
   }
@@ -136,6 +138,7 @@ void own_relayed(Logger& log, const Note& note) {
     }
   }
   note("relayed rate", answered / seconds(death - start));
+  note("resync beside it", seconds(peer_synced - peer_came));
   note_spread(note, "answer alone", std::move(alone));
   note_spread(note, "answer in a resync", std::move(beside));
   note_spread(note, "relayed lag", std::move(lag));

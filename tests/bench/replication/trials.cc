@@ -83,6 +83,8 @@ void own_latency(Logger& log, const Note& note) {
     std::this_thread::sleep_for(500us);
   }
   note_spread(note, "latency", std::move(values));
+  note("latency sender", pair.lb1.cpu_us() / kSamples);
+  note("latency receiver", pair.lb2.cpu_us() / kSamples);
 }
 
 void haproxy_latency(Logger&, const Note& note) {
