@@ -24,9 +24,33 @@ inline std::optional<Arrival> arrive(Arrival expected, uint32_t per_second, Time
   return next;
 }
 
+/// How long nothing would have to come until it is as if nothing ever had: at most a second. The
+/// same on every node, whatever its clock says.
+inline Duration debt(Arrival expected, TimePoint now) {
+  const int64_t at = std::chrono::nanoseconds(now.time_since_epoch()).count();
+  return std::chrono::nanoseconds(std::clamp<int64_t>(expected - at, 0, 1'000'000'000));
+}
+
+/// What has come elsewhere is added to what has come here.
+inline Arrival with_debt(Arrival expected, Duration more, TimePoint now) {
+  const int64_t at = std::chrono::nanoseconds(now.time_since_epoch()).count();
+  return at +
+         std::chrono::nanoseconds(std::clamp<Duration>(debt(expected, now) + more, 0s, 1s)).count();
+}
+
 /// One that several threads share; exact over all of them, without a lock.
 class SharedRate {
  public:
+  [[nodiscard]] Duration debt(TimePoint now) const {
+    return limit::debt(expected_.load(std::memory_order_relaxed), now);
+  }
+  void add_debt(Duration more, TimePoint now) {
+    Arrival expected = expected_.load(std::memory_order_relaxed);
+    while (!expected_.compare_exchange_weak(expected, with_debt(expected, more, now),
+                                            std::memory_order_relaxed)) {
+    }
+  }
+
   bool allow(uint32_t per_second, TimePoint now) {
     Arrival expected = expected_.load(std::memory_order_relaxed);
     while (true) {

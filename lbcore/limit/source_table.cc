@@ -47,6 +47,38 @@ uint32_t SourceTable::open(const IpAddress& client) const {
   return entry == nullptr ? 0 : entry->open;
 }
 
+std::vector<SourceTable::Debtor> SourceTable::debtors(size_t most, TimePoint now) const {
+  std::vector<Debtor> out;
+  for (size_t index = 0; index <= mask_; ++index) {
+    const std::lock_guard lock(locks_[index % kLocks]);
+    for (const Entry& entry : buckets_[index]) {
+      if (!entry.used) continue;
+      const Duration owed = debt(entry.expected, now);
+      if (owed > Duration::zero()) out.push_back({.client = entry.client, .debt = owed});
+    }
+  }
+  if (out.size() > most) {
+    const auto last = out.begin() + static_cast<ptrdiff_t>(most);
+    std::nth_element(out.begin(), last, out.end(),
+                     [](const Debtor& one, const Debtor& other) { return one.debt > other.debt; });
+    out.erase(last, out.end());
+  }
+  return out;
+}
+
+void SourceTable::add_debt(const Debtor& debtor, TimePoint now) {
+  const size_t index = bucket_of(debtor.client);
+  const std::lock_guard lock(locks_[index % kLocks]);
+  Bucket& bucket = buckets_[index];
+  Entry* entry = find(bucket, debtor.client);
+  if (entry == nullptr) {
+    entry = make_room(bucket);
+    if (entry == nullptr) return;
+    *entry = {.client = debtor.client, .used = true};
+  }
+  entry->expected = with_debt(entry->expected, debtor.debt, now);
+}
+
 SourceTable::Key SourceTable::key_of(const IpAddress& client) {
   constexpr int kSubscriber = 64;
   Key key{};

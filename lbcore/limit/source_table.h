@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "common/address.h"
 #include "common/clock.h"
@@ -42,13 +43,23 @@ class SourceTable {
   Verdict take(const IpAddress& client, const Limits& limits, TimePoint now);
   void give_back(const IpAddress& client);
 
+  using Key = std::array<uint8_t, 16>;  // a whole IPv4 address (mapped), or the /64 of an IPv6 one
+  struct Debtor {
+    Key client{};
+    Duration debt{0};
+  };
+  /// Those who are most ahead of what `rate` allows (rate.h), at most `most`. Looks at the whole
+  /// table, a bucket at a time.
+  [[nodiscard]] std::vector<Debtor> debtors(size_t most, TimePoint now) const;
+  /// What a client did elsewhere is added to what it did here.
+  void add_debt(const Debtor& debtor, TimePoint now);
+
   /// Open connections of this client that are counted.
   [[nodiscard]] uint32_t open(const IpAddress& client) const;
 
  private:
   static constexpr size_t kWays = 8;
   static constexpr size_t kLocks = 64;
-  using Key = std::array<uint8_t, 16>;
   struct Entry {
     Key client{};
     Arrival expected = 0;

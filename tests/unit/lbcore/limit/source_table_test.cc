@@ -40,6 +40,29 @@ TEST(SourceTable, EachClientHasItsOwnRate) {
   }
 }
 
+TEST(SourceTable, WhatAClientDidOnTheOtherNodeIsAddedToWhatItDoesHere) {
+  SourceTable there;
+  SourceTable here;
+  const SourceTable::Limits four{.rate = 4};
+  for (int i = 0; i < 4; ++i) there.take(ip("10.0.0.1"), four, kStart);
+  there.take(ip("10.0.0.2"), four, kStart);
+  there.take(ip("2001:db8::1"), four, kStart);
+  EXPECT_EQ(there.debtors(9, kStart).size(), 3U);
+  const auto worst = there.debtors(1, kStart);
+  ASSERT_EQ(worst.size(), 1U);
+  EXPECT_EQ(worst[0].debt, 1s);
+  EXPECT_TRUE(there.debtors(9, kStart + 1s).empty()) << "forgiven";
+
+  here.take(ip("10.0.0.2"), four, kStart);
+  for (const auto& debtor : there.debtors(9, kStart)) here.add_debt(debtor, kStart);
+  EXPECT_EQ(here.take(ip("10.0.0.1"), four, kStart), Verdict::rate);
+  EXPECT_EQ(here.take(ip("10.0.0.1"), four, kStart + 250ms), Verdict::counted);
+  EXPECT_EQ(here.take(ip("10.0.0.2"), four, kStart), Verdict::counted) << "one there, one here";
+  EXPECT_EQ(here.take(ip("10.0.0.2"), four, kStart), Verdict::counted);
+  EXPECT_EQ(here.take(ip("10.0.0.2"), four, kStart), Verdict::rate);
+  EXPECT_EQ(here.take(ip("2001:db8::9"), four, kStart), Verdict::counted) << "the same subscriber";
+}
+
 TEST(SourceTable, ARefusedConnectionIsNotCounted) {
   SourceTable table;
   const SourceTable::Limits limits{.connections = 5, .rate = 1};
