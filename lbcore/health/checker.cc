@@ -94,16 +94,41 @@ void Checker::on_result(const ProbeResult& result) {
 
   const bool first = !state_.decided();
   const uint32_t needed = first ? 1 : state_.threshold();
-  const bool changed = state_.result(result.passed());
+  state_.result(result.passed());
   schedule_next();
   for (const Target& target : targets_) {
-    if (changed) {
+    // A hint may have said so already, or the contrary.
+    if (target.live->up.load(std::memory_order_relaxed) != state_.up()) {
       set_up(target,
              needed > 1 ? fmt::format("{}, {} in a row", last_result_, needed) : last_result_);
     } else if (first) {
-      context_.log.info("check " + target.name, "stays down ({})", last_result_);
+      context_.log.info("check " + target.name, "stays {} ({})", state_.up() ? "up" : "down",
+                        last_result_);
     }
   }
+}
+
+void Checker::hint_up(const std::string& by) {
+  if (state_.decided()) return;
+  for (const Target& target : targets_) {
+    LiveServer& live = *target.live;
+    if (live.up.load(std::memory_order_relaxed)) continue;
+    const TimePoint now = context_.loop.now();
+    live.set_up(true, now);
+    live.in_state_since = now;
+    live.last_result = fmt::format("{} up by the word of {}", kHint, by);
+    live.last_result_at = now;
+    context_.log.info("check " + target.name, "down -> up ({})", live.last_result);
+    if (context_.on_change) context_.on_change(live);
+  }
+}
+
+void Checker::doubt() {
+  if (probe_ == nullptr || !state_.decided() || state_.up()) return;
+  state_ = RiseFall(spec_.rise, spec_.fall);
+  if (!due_.is_active()) return;  // its probe is under way
+  due_.stop();
+  start_probe();
 }
 
 /// From start to start, so that the pace does not depend on how fast the server answers. The first

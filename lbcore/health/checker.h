@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ev++.h>
@@ -19,6 +20,9 @@
 #include "lbcore/model/live.h"
 
 namespace hapair::lbcore::health {
+
+/// How LiveServer::last_result begins while only the peer has an opinion.
+inline constexpr std::string_view kHint = "HINT";
 
 /// What all checkers of a monitor share.
 struct CheckContext {
@@ -47,6 +51,11 @@ class Checker {
   /// Whose verdict it is from now on. Who joins takes the verdict that there is.
   void serve(std::vector<Target> targets);
   [[nodiscard]] bool decided() const { return state_.decided(); }
+  /// `by` says that the server is up: believed until our own first result.
+  void hint_up(const std::string& by);
+  /// A server that is down may have been out of our own reach: the next result decides, at once, as
+  /// the first one did.
+  void doubt();
 
  private:
   void begin();

@@ -98,6 +98,21 @@ void Monitor::configure(const Topology& topology) {
   parts_->configuring = false;
 }
 
+void Monitor::hint_up(ServerId server, const std::string& by) {
+  const auto known = parts_->servers.find(server);
+  if (known != parts_->servers.end()) parts_->checkers.at(known->second.second)->hint_up(by);
+}
+
+bool Monitor::wants_hints() const {
+  return !parts_->configuring && std::ranges::any_of(parts_->checkers, [](const auto& entry) {
+    return !entry.second->decided();
+  });
+}
+
+void Monitor::doubt() {
+  for (const auto& [key, checker] : parts_->checkers) checker->doubt();
+}
+
 void Monitor::stop() {
   parts_->checkers.clear();
   parts_->servers.clear();

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "common/event_loop.h"
 #include "common/log.h"
@@ -26,6 +27,14 @@ class Monitor {
   /// `check = none`: up. A server that is new here and whose state is known (in_state_since:
   /// another process has checked it) keeps that until results change it.
   void configure(const Topology& topology);
+
+  /// `by` has checked this server and says that it is up: believed until its first result here.
+  void hint_up(ServerId server, const std::string& by);
+  /// Whether there is a server that a hint would concern.
+  [[nodiscard]] bool wants_hints() const;
+  /// This node was cut off: of servers that it saw go down the next result decides, and until then
+  /// hints do.
+  void doubt();
 
   /// Ends all checks; what servers are, they stay.
   void stop();

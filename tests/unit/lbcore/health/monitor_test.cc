@@ -72,6 +72,42 @@ TEST_F(MonitorTest, TheFirstCheckIsAtOnceAndDecides) {
   EXPECT_EQ(changes_, std::vector<std::string>{"up"});
 }
 
+TEST_F(MonitorTest, ThePeersWordHoldsUntilTheFirstResult) {
+  Server server(answering(kAnswer));
+  const BoundSocket silent;
+  const auto a = live(0, server.address());
+  const auto b = live(1, silent.at());
+  configure("http interval 60s timeout 2s fall 9 rise 9", {a, b});
+  EXPECT_TRUE(monitor_->wants_hints());
+  monitor_->hint_up(0, "lb2");
+  monitor_->hint_up(1, "lb2");
+  monitor_->hint_up(7, "lb2");  // of no pool here
+  EXPECT_TRUE(a->up);
+  EXPECT_TRUE(b->up);
+  EXPECT_EQ(b->last_result, "HINT up by the word of lb2");
+  EXPECT_FALSE(monitor_->settled());
+  EXPECT_TRUE(run_until(loop_, [&] { return monitor_->settled(); }));
+  EXPECT_TRUE(a->up);
+  EXPECT_FALSE(b->up) << "our own first result decides";
+  EXPECT_EQ(changes_, (std::vector<std::string>{"up", "up", "down"}));
+  EXPECT_FALSE(monitor_->wants_hints());
+  monitor_->hint_up(1, "lb2");
+  EXPECT_FALSE(b->up) << "we know better";
+}
+
+TEST_F(MonitorTest, AfterDoubtOneResultDecidesAtOnce) {
+  BoundSocket late;
+  const auto a = live(0, late.at());
+  configure("tcp interval 60s timeout 2s fall 9 rise 9", {a});
+  EXPECT_TRUE(run_until(loop_, [&] { return monitor_->settled(); }));
+  EXPECT_FALSE(a->up);
+  late.listen();
+  monitor_->doubt();
+  EXPECT_TRUE(run_until(loop_, [&] { return a->up.load(); }));
+  monitor_->doubt();
+  EXPECT_TRUE(a->up) << "a server that is up is not doubted";
+}
+
 TEST_F(MonitorTest, SettledWaitsForTheSlowest) {
   Server server(answering(kAnswer));
   BoundSocket silent;
