@@ -64,6 +64,8 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       hang_up_(loop_, SIGHUP, [this] { reader_.request(); }),
       channel_watcher_(loop_.raw()),
       turn_(loop_.raw()),
+      checker_(loop_, {.read = [this] { return load_config(check_path_, node_); },
+                       .on_read = [this](const auto& checked) { on_checked(checked); }}),
       reader_(loop_, {.read = [this] { return read(); },
                       .on_read = [this](const auto& loaded) { apply(loaded); }}) {
   turn_.set<Speaker, &Speaker::on_turn>(this);

@@ -89,6 +89,8 @@ class Speaker {
   void next_handover(const std::shared_ptr<Handover>& job);
   void on_demote(ControlConnection& from, const control::DemoteRequest& request);
   void on_restore(ControlConnection& from, const control::RestoreRequest& request);
+  void on_check_config(ControlConnection& from, const control::CheckConfig& request);
+  void on_checked(const Result<DaemonConfig>& checked);
   void apply_demotion();
   void keep_demotion(ControlConnection::Id asker);
   void tell_operation(const std::string& router, const std::string& what);
@@ -148,7 +150,10 @@ class Speaker {
   SignalWatcher hang_up_;
   ev::io channel_watcher_;
   ev::prepare turn_;
-  ConfigReader reader_;  // last: its thread ends first
+  std::optional<ControlConnection::Id> check_asker_;  // whose file is being checked
+  std::string check_path_;
+  ConfigReader checker_;  // last: their threads end first
+  ConfigReader reader_;
 };
 
 }  // namespace hapair::vrrp

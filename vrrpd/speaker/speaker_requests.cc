@@ -61,11 +61,33 @@ void Speaker::on_request(ControlConnection& from, std::string_view payload) {
       return on_restore(from, request.restore());
     case control::Request::kEvents:
       return events_.begin(from, request.events().follow());
+    case control::Request::kCheckConfig:
+      return on_check_config(from, request.check_config());
+    case control::Request::kReload:
+      log_.info("config", "uid {} asks for a reload", from.uid());
+      reader_.request();
+      return answer(from.id(), {});
     default:
       return answer(from.id(), refusal(control::UNSUPPORTED,
                                        "vrrpd answers status, handover, demote, restore and "
                                        "events; ask lbcore"));
   }
+}
+
+/// One at a time: the reader's thread has the path until it has read.
+void Speaker::on_check_config(ControlConnection& from, const control::CheckConfig& request) {
+  if (check_asker_) {
+    return answer(from.id(), refusal(control::REFUSED, "vrrpd checks another file now: try again"));
+  }
+  check_asker_ = from.id();
+  check_path_ = request.path();
+  checker_.request();
+}
+
+void Speaker::on_checked(const Result<DaemonConfig>& checked) {
+  if (!check_asker_) return;
+  const auto asker = *std::exchange(check_asker_, std::nullopt);
+  answer(asker, checked ? control::Reply() : refusal(control::INVALID, checked.error().message));
 }
 
 /// Whoever asked may be gone by now.
