@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration kTroubleRetry = 1s;
 constexpr Duration kExpireInterval = 100ms;
+constexpr Duration kDebtInterval = 250ms;
 constexpr Duration kSettleInterval = 10ms;
 
 /// Whether this process has the rights that a Spec needs.
@@ -43,10 +44,14 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
       pool_health(log),
       passive(loop, log),
       workers(log, sessions, settings.workers, raise_descriptor_limit(), &access_log),
+      runtime(records, runtime_hooks(), loop.now()),
       beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
       expire_ticker(loop, kExpireInterval,
                     [this] {
+                      if (runtime.tick(loop.now()) && replicator) replicator->wake();
+                      compare_configs();
+                      take_hints();
                       if (!owns_sessions()) return;
                       sessions.expire(loop.now());
                       forget_gone_servers();
@@ -55,6 +60,7 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
                   [this] {
                     if (topology) sample_rates(*topology, loop.now());
                   }),
+      debt_ticker(loop, kDebtInterval, [this] { share_rate_debts(); }),
       status_listener(loop, log, [source = status_source()](std::string_view path) {
         return observe::page(source, path);
       }) {
@@ -76,11 +82,11 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
 
 // ---- Changes
 
-Status Balancer::Parts::apply(const Spec& next) {
+Status Balancer::Parts::apply(const Spec& next, PortsInUse ports) {
   if (auto valid = validate(next); !valid) return valid;
   if (auto may = may_serve(next); !may) return may;
   relay::WorkerPool::Opened opened;
-  const auto trouble = open_new(next, opened);
+  const auto trouble = open_new(next, ports, opened);
   if (!trouble) return tl::unexpected(trouble.error());
 
   // Nothing can fail from here on.
@@ -105,7 +111,7 @@ Status Balancer::Parts::apply(const Spec& next) {
   return {};
 }
 
-Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(const Spec& next,
+Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(const Spec& next, PortsInUse ports,
                                                            relay::WorkerPool::Opened& opened) {
   Trouble trouble;
   for (const ServiceSpec& service : next.services) {
@@ -117,7 +123,8 @@ Result<Balancer::Parts::Trouble> Balancer::Parts::open_new(const Spec& next,
         inherited ? inherit_sockets(key, opened) : workers.open(key, loop.now(), opened);
     if (status) continue;
     // What is wanted anew must work; what was in trouble before, or at start, may stay so.
-    const bool tolerated = known || (topology == nullptr && !inherited);
+    const bool tolerated = known || (topology == nullptr && !inherited) ||
+                           (ports == PortsInUse::tolerate && !inherited);
     if (!tolerated) return fail("service {}: {}", service.name, status.error().message);
     trouble[key] = status.error().message;
   }
@@ -153,7 +160,7 @@ void Balancer::Parts::retry_trouble() {
       topology->services, [](const auto& service) { return !service->live->trouble.empty(); });
   if (!any) return;
   relay::WorkerPool::Opened opened;
-  const auto trouble = open_new(spec, opened);
+  const auto trouble = open_new(spec, PortsInUse::refuse, opened);
   if (!trouble) return;
   publish(std::move(opened), *trouble);
   send_if_changed();
@@ -180,7 +187,7 @@ role::Serving Balancer::Parts::serving() const {
   out.set_serving(out.reason().empty());
   out.set_lease_ms(static_cast<uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(settings.serving_lease).count()));
-  out.set_in_sync(settings.pair ? replicator && replicator->synced() : true);
+  out.set_in_sync(in_sync());
   out.set_sync_state(sync().state());
   return out;
 }
@@ -242,6 +249,7 @@ void Balancer::reload_keys(const std::string& path) {
 
 void Balancer::set_config_hash(uint64_t hash) {
   parts_->settings.config_hash = hash;
+  if (parts_->replicator) parts_->replicator->set_config_hash(hash);
 }
 void Balancer::show(const Settings& settings) {
   parts_->settings.elects = settings.elects;

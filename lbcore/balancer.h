@@ -17,7 +17,9 @@
 #include "common/schema/control.pb.h"
 #include "common/schema/role.pb.h"
 #include "lbcore/config.h"
+#include "lbcore/door.h"
 #include "lbcore/explain.h"
+#include "lbcore/model/runtime_records.h"
 #include "lbcore/model/spec.h"
 #include "lbcore/model/spec_diff.h"
 #include "lbcore/model/topology.h"
@@ -48,6 +50,25 @@ class Balancer {
   /// Reads the pair's keys again; those of before stay when it cannot.
   void reload_keys(const std::string& path);
   void set_config_hash(uint64_t hash);
+
+  // ---- Runtime changes (DESIGN invariant 11)
+  /// The configuration file as it was last taken: after each apply() of a start or a reload. What
+  /// runs besides is the pair's runtime changes; `first`: those of a process that knows nothing
+  /// else yet, and takes what the peer has.
+  void set_file(const Spec& file, bool first = false);
+  /// As apply(), for a change by pairadm: the peer gets it as well.
+  Status change(const Spec& spec);
+  /// Where a change by pairadm is to be made.
+  [[nodiscard]] Door door() const;
+  /// Bytes of a control::Request to the peer; `done` later, with bytes of its control::Reply.
+  void ask_peer(const std::string& from, std::string request, Duration patience,
+                std::function<void(Result<std::string> reply)> done);
+  /// Such requests of the peer; `respond` with the bytes of the reply.
+  using Respond = std::function<void(std::string reply)>;
+  void on_question(
+      std::function<void(const std::string& from, const std::string& request, Respond respond)>
+          answer);
+  [[nodiscard]] control::Differences differences() const;
   /// Status pages and access log as these settings have them.
   void show(const Settings& settings);
   void reopen_access_log();
@@ -79,9 +100,12 @@ class Balancer {
   /// Whether it could serve at once: its threads turn and every server's state is known.
   [[nodiscard]] bool may_take_over() const;
   void take_over();
+  /// What the old process knew of runtime changes; what is to run then.
+  Spec inherit_records(const std::vector<RuntimeRecord>& records, const Spec& file);
 
   // ---- An upgrade, the old process
   [[nodiscard]] const Topology& topology() const;
+  [[nodiscard]] std::vector<RuntimeRecord> runtime_records() const;
   Registry& registry();
   sticky::SessionStore& sessions();
   /// Further descriptors of the listening sockets of all services; `done` on the main thread.

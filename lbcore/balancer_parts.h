@@ -1,5 +1,6 @@
 // What a Balancer is made of, for its own files only: balancer.cc (changes and serving),
-// balancer_sessions.cc (sessions, roles and the pair), balancer_reports.cc (what people and
+// balancer_sessions.cc (sessions, roles and the pair), balancer_runtime.cc (runtime changes),
+// balancer_reports.cc (what people and
 // programs are told) and balancer_end.cc (an upgrade, and the end). Everything runs on the main
 // thread.
 #pragma once
@@ -25,7 +26,9 @@
 #include "lbcore/observe/pages.h"
 #include "lbcore/observe/status_listener.h"
 #include "lbcore/relay/worker_pool.h"
+#include "lbcore/replicate/rate_lane.h"
 #include "lbcore/replicate/replicator.h"
+#include "lbcore/replicate/runtime_lane.h"
 #include "lbcore/sticky/session_store.h"
 
 namespace hapair::lbcore {
@@ -34,9 +37,10 @@ struct Balancer::Parts {
   Parts(EventLoop& event_loop, Logger& logger, Settings given, upgrade::Inheritance* inherited);
 
   // Changes
-  Status apply(const Spec& next);
+  enum class PortsInUse : uint8_t { refuse, tolerate };
+  Status apply(const Spec& next, PortsInUse ports = PortsInUse::refuse);
   using Trouble = std::map<ListenKey, std::string>;
-  Result<Trouble> open_new(const Spec& next, relay::WorkerPool::Opened& opened);
+  Result<Trouble> open_new(const Spec& next, PortsInUse ports, relay::WorkerPool::Opened& opened);
   void publish(relay::WorkerPool::Opened opened, const Trouble& trouble);
   void retry_trouble();
 
@@ -60,6 +64,23 @@ struct Balancer::Parts {
   [[nodiscard]] bool owns_sessions() const;
   void set_roles(std::vector<role::Router> next, bool connected);
   [[nodiscard]] control::Sync sync() const;
+
+  // Runtime changes
+  Status change(const Spec& next);
+  void set_file(const Spec& next, bool first);
+  void note_changes();
+  void take_records();
+  [[nodiscard]] const replicate::Replicator::PeerStatus* fresh_peer() const;
+  void compare_configs();
+  void take_hints();
+  void share_rate_debts();
+  [[nodiscard]] bool peer_active() const;
+  [[nodiscard]] bool in_sync() const;
+  [[nodiscard]] Door door() const;
+  void ask_peer(const std::string& from, std::string request, Duration patience,
+                std::function<void(Result<std::string> reply)> done);
+  void answer(uint64_t number, const std::string& from, const std::string& request);
+  [[nodiscard]] replicate::RuntimeLane::Hooks runtime_hooks();
 
   // Reports
   [[nodiscard]] control::NodeStatus own_status() const;
@@ -90,6 +111,14 @@ struct Balancer::Parts {
   health::PoolHealth pool_health;
   health::Passive passive;
   relay::WorkerPool workers;
+  Spec file;
+  RuntimeRecords records;
+  replicate::RuntimeLane runtime;
+  replicate::RateLane rates;
+  std::function<void(const std::string&, const std::string&, Respond)> on_question;
+  std::string runtime_trouble;  // why the pair's runtime changes do not run here
+  bool configs_differ = false;  // as last logged
+  uint32_t differences = 0;     // between the file and what runs
   std::unique_ptr<replicate::Replicator> replicator;
 
   Spec spec;
@@ -136,6 +165,7 @@ struct Balancer::Parts {
   Ticker trouble_ticker;
   Ticker expire_ticker;
   Ticker rate_ticker;
+  Ticker debt_ticker;
   std::optional<Ticker> settle_ticker;
   std::optional<Ticker> drain_ticker;
   observe::StatusListener status_listener;

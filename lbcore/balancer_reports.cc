@@ -35,6 +35,8 @@ control::NodeStatus Balancer::Parts::status_without_services() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started).count()));
   out.set_config_hash(settings.config_hash);
   out.set_version(HAPAIR_VERSION);
+  out.set_differences(differences);
+  out.set_runtime_trouble(runtime_trouble);
   if (const std::string& trouble = status_listener.trouble(); !trouble.empty()) {
     out.add_troubles(trouble);
   }
@@ -60,6 +62,10 @@ observe::Source Balancer::Parts::status_source() {
   const auto view = [this] {
     observe::View out;
     out.node = status_without_services();
+    // Of the peer no more than what these pages tell.
+    if (const auto* peer = fresh_peer()) {
+      out.node.mutable_peer()->set_config_hash(peer->status.config_hash());
+    }
     out.topology = topology;
     out.now = loop.now();
     if (topology) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lbcore/balancer_parts.h"
+#include "lbcore/rate_debts.h"
 
 namespace hapair::lbcore {
 
@@ -47,7 +48,8 @@ void Balancer::Parts::start_replication(UniqueFd listener) {
                                    .on_changes =
                                        [this](const auto& changes) {
                                          if (watch_sessions) watch_sessions(changes);
-                                       }},
+                                       },
+                                   .lanes = {&runtime, &rates}},
       std::move(listener));
 }
 
@@ -104,6 +106,13 @@ void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) 
     log.info("role", "vrrpd {}", connected ? "is connected" : "is gone");
   }
   const bool was_active = active();
+  const auto cut_off = [](const std::vector<role::Router>& list) {
+    return std::ranges::any_of(
+        list, [](const role::Router& router) { return router.state() == role::STATE_INITIALIZE; });
+  };
+  // A link is back, or vrrpd has just started: what was out of reach until now need not be down.
+  const bool is_back = cut_off(routers) && !cut_off(next) && connected;
+  if (is_back) monitor.doubt();
   routers = std::move(next);
   routers_told = loop.now();
   vrrpd_connected = connected;
@@ -112,14 +121,31 @@ void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) 
   }
   const bool owns = owns_sessions();
   // A new owner does not know how long the sessions were idle at the old one.
-  if (owns && !owned_sessions) sessions.restart_timeouts(loop.now());
+  if (owns && !owned_sessions) {
+    sessions.restart_timeouts(loop.now());
+    const auto heard = rates.take_heard(loop.now());
+    if (heard && topology) add_rate_debts(*topology, heard->debts, heard->age, loop.now());
+  }
   owned_sessions = owns;
+}
+
+/// Nobody who is not Active has clients.
+void Balancer::Parts::share_rate_debts() {
+  if (!rates.is_up() || !topology || !active()) return;
+  auto debts = rate_debts(*topology, loop.now());
+  if (debts.services().empty()) return;
+  rates.say(std::move(debts));
+  replicator->wake();
 }
 
 control::Sync Balancer::Parts::sync() const {
   control::Sync out;
   if (replicator) {
     out = replicator->sync();
+    if (replicator->synced() && !in_sync()) {
+      out.set_state("catching up");
+      out.set_detail("the runtime changes of the nodes are not the same yet");
+    }
     if (out.detail().empty()) out.set_detail(replication_trouble);
     return out;
   }

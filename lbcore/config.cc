@@ -85,6 +85,12 @@ void Resolver::lbcore_section() {
   timeouts(*section);
   settings.upgrade_timeout = section->duration("upgrade_timeout");
   settings.max_sessions = static_cast<uint32_t>(section->integer("max_sessions"));
+  if (const std::string& restore = section->text("restore"); restore.starts_with('/')) {
+    settings.restore = restore;
+  } else if (restore != "none") {
+    complain(*section, "restore",
+             fmt::format("'{}' is not valid, valid are none and an absolute path", restore));
+  }
   settings.observe = resolve_observe(*section, [&](std::string_view key, std::string_view what) {
     complain(*section, key, what);
   });
@@ -330,8 +336,9 @@ std::span<const Kind> config_kinds() {
   return kinds;
 }
 
-Result<Loaded> load_config(const std::string& path, const std::string& node) {
-  const auto config = config::load(path, node, config_kinds());
+namespace {
+
+Result<Loaded> loaded_from(const Result<Config>& config) {
   if (!config) return tl::unexpected(config.error());
   auto loaded = Resolver(*config).resolve();
   auto pair = config::read_pair(*config);
@@ -341,6 +348,17 @@ Result<Loaded> load_config(const std::string& path, const std::string& node) {
   }
   if (loaded) loaded->settings.pair = std::move(*pair);
   return loaded;
+}
+
+}  // namespace
+
+Result<Loaded> load_config(const std::string& path, const std::string& node) {
+  return loaded_from(config::load(path, node, config_kinds()));
+}
+
+Result<Loaded> load_config_text(std::string_view text, const std::string& path,
+                                const std::string& node) {
+  return loaded_from(config::load_text(text, path, node, config_kinds()));
 }
 
 std::vector<std::string> needs_restart(const Settings& running, const Settings& loaded) {

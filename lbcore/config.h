@@ -26,6 +26,7 @@ struct Settings {
   Duration drain_timeout = 10s;      // at exit, for open connections; a reload may change it
   Duration upgrade_timeout = 10min;  // after an upgrade, likewise; a reload may change it
   uint32_t max_sessions = 1U << 20;  // per pool
+  std::string restore;               // a file with a table of pairadm -S; empty: none
   uint64_t config_hash = 0;
   std::optional<config::Pair> pair;
   bool elects = false;      // the file has a [vrrp] section; a reload may change it
@@ -42,6 +43,9 @@ std::span<const config::Kind> config_kinds();
 
 /// Reads, checks and resolves the whole file; the error has one line per mistake.
 Result<Loaded> load_config(const std::string& path, const std::string& node);
+/// The same for a file that is not there yet: `path` is what errors name.
+Result<Loaded> load_config_text(std::string_view text, const std::string& path,
+                                const std::string& node);
 
 /// The keys whose change in the file waits for a restart: "[lbcore] workers", ...
 std::vector<std::string> needs_restart(const Settings& running, const Settings& loaded);

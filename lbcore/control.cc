@@ -30,6 +30,27 @@ std::string text_of(const ListenKey& key) {
   return fmt::format("{} {}", key.first == Protocol::tcp ? "TCP" : "UDP", key.second.to_string());
 }
 
+/// What changes the pair, and so is the Active's to do. Counters (-Z) are each node's own.
+bool is_change(const control::Request& request) {
+  switch (request.command_case()) {
+    case control::Request::kAddService:
+    case control::Request::kEditService:
+    case control::Request::kDeleteService:
+    case control::Request::kAddServer:
+    case control::Request::kEditServer:
+    case control::Request::kDeleteServer:
+    case control::Request::kClear:
+    case control::Request::kSetTimeouts:
+    case control::Request::kRestoreTable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+constexpr Duration kChangePatience = 1500ms;  // pairadm's own is 2 s
+constexpr Duration kPushPatience = 20s;
+
 control::Reply no_such_service(const ListenKey& key) {
   return refusal(control::NOT_FOUND, "No such service: " + text_of(key));
 }
@@ -49,14 +70,64 @@ std::optional<std::string> ControlApi::handle(std::string_view bytes, uid_t call
     reply = connections(request.connections(), later);
   } else if (request.has_upgrade()) {
     upgrade(request.upgrade(), caller, later);
+  } else if (request.has_push_config()) {
+    reply = push_config(request, later);
+  } else if (is_change(request)) {
+    reply = change(request, fmt::format("uid {}", caller), later);
   } else {
-    reply = answer(request, caller);
+    reply = answer(request, fmt::format("uid {}", caller));
   }
   if (!reply) return std::nullopt;
   return reply->SerializeAsString();
 }
 
-control::Reply ControlApi::answer(const control::Request& request, uid_t caller) {
+void ControlApi::handle_peers(const std::string& from, const std::string& request,
+                              const std::function<void(std::string reply)>& respond) {
+  control::Request parsed;
+  if (!parsed.ParseFromString(request)) {
+    return respond(refusal(control::INVALID, "not a request of pairadm").SerializeAsString());
+  }
+  if (parsed.has_push_config()) {
+    return backend_.take_config(parsed.push_config(), [respond](const control::Reply& reply) {
+      respond(reply.SerializeAsString());
+    });
+  }
+  control::Reply reply;
+  if (!is_change(parsed)) {
+    reply = refusal(control::UNSUPPORTED,
+                    "a command that the peer does not do for others (" HAPAIR_VERSION ")");
+  } else if (backend_.door().where != Door::Where::here) {
+    reply = refusal(control::REFUSED, "the peer is no longer Active: try again");
+  } else {
+    reply = change_here(parsed, from);
+  }
+  respond(reply.SerializeAsString());
+}
+
+std::optional<control::Reply> ControlApi::change(const control::Request& request,
+                                                 const std::string& caller, const Respond& later) {
+  const Door door = backend_.door();
+  if (door.where == Door::Where::here) return change_here(request, caller);
+  if (door.where == Door::Where::nowhere) return refusal(control::REFUSED, door.why);
+  ask_peer(caller, request.SerializeAsString(), kChangePatience, later);
+  return std::nullopt;
+}
+
+std::optional<control::Reply> ControlApi::push_config(control::Request& request,
+                                                      const Respond& later) {
+  ask_peer(request.push_config().by(), request.SerializeAsString(), kPushPatience, later);
+  return std::nullopt;
+}
+
+void ControlApi::ask_peer(const std::string& from, std::string request, Duration patience,
+                          const Respond& later) {
+  backend_.ask_peer(from, std::move(request), patience, [later](Result<std::string> reply) {
+    later(reply ? std::move(*reply)
+                : refusal(control::FAILED, reply.error().message).SerializeAsString());
+  });
+}
+
+control::Reply ControlApi::answer(const control::Request& request, const std::string& caller) {
   switch (request.command_case()) {
     case control::Request::kStatus: {
       control::Reply reply;
@@ -67,8 +138,11 @@ control::Reply ControlApi::answer(const control::Request& request, uid_t caller)
       return list(request.list());
     case control::Request::kZero:
       return zero(request.zero(), caller);
-    case control::Request::kRestoreTable:
-      return restore_table(request.restore_table(), caller);
+    case control::Request::kDiff: {
+      control::Reply reply;
+      *reply.mutable_differences() = backend_.differences();
+      return reply;
+    }
     case control::Request::kExplain: {
       auto explanation = backend_.explain(request.explain());
       if (!explanation) return refusal(explanation.error().code, explanation.error().message);
@@ -80,7 +154,7 @@ control::Reply ControlApi::answer(const control::Request& request, uid_t caller)
       return refusal(control::INVALID,
                      "a command that this lbcore does not know (" HAPAIR_VERSION ")");
     default:
-      return change(request, caller);
+      return change_here(request, caller);  // says that it is no edit
   }
 }
 
@@ -141,26 +215,28 @@ void ControlApi::upgrade(const control::UpgradeRequest& request, uid_t caller,
   });
 }
 
-control::Reply ControlApi::zero(const control::ZeroRequest& request, uid_t caller) {
+control::Reply ControlApi::zero(const control::ZeroRequest& request, const std::string& caller) {
   if (!request.has_service()) {
     backend_.zero(nullptr);
-    log_.info("control", "zero all counters by uid {}", caller);
+    log_.info("control", "zero all counters by {}", caller);
     return {};
   }
   const auto key = listen_key(request.service());
   if (!key) return refusal(control::INVALID, key.error().message);
   if (!backend_.zero(&*key)) return no_such_service(*key);
-  log_.info("control", "zero the counters of {} by uid {}", text_of(*key), caller);
+  log_.info("control", "zero the counters of {} by {}", text_of(*key), caller);
   return {};
 }
 
-control::Reply ControlApi::change(const control::Request& request, uid_t caller) {
+control::Reply ControlApi::change_here(const control::Request& request, const std::string& caller) {
+  if (request.has_restore_table()) return restore_table(request.restore_table(), caller);
   auto edited = edit(backend_.spec(), request);
   if (!edited) return refusal(edited.error().code, edited.error().message);
   return apply(*edited, caller);
 }
 
-control::Reply ControlApi::restore_table(const control::RestoreTable& request, uid_t caller) {
+control::Reply ControlApi::restore_table(const control::RestoreTable& request,
+                                         const std::string& caller) {
   const auto edited = restore(backend_.spec(), backend_.file(), request.commands());
   if (edited) return apply(*edited, caller);
   control::Reply reply = refusal(edited.error().error.code, edited.error().error.message);
@@ -168,13 +244,13 @@ control::Reply ControlApi::restore_table(const control::RestoreTable& request, u
   return reply;
 }
 
-control::Reply ControlApi::apply(const Edited& edited, uid_t caller) {
+control::Reply ControlApi::apply(const Edited& edited, const std::string& caller) {
   if (auto applied = backend_.apply(edited.spec); !applied) {
-    log_.environment("control", "{} by uid {}: refused: {}", edited.summary, caller,
+    log_.environment("control", "{} by {}: refused: {}", edited.summary, caller,
                      applied.error().message);
     return refusal(control::FAILED, applied.error().message);
   }
-  log_.info("control", "{} by uid {}", edited.summary, caller);
+  log_.info("control", "{} by {}", edited.summary, caller);
   control::Reply reply;
   reply.set_message(edited.note);
   return reply;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <utility>
 
 #include "common/units.h"
 #include "lbcore/model/reload.h"
+#include "lbcore/model/restore.h"
 #include "lbcore/model/runtime_changes.h"
+#include "lbcore/model/saved_table.h"
 
 namespace hapair::lbcore {
 
@@ -51,6 +54,11 @@ Daemon::Daemon(const Options& options, Loaded loaded, InstanceLock lock, Origin 
                origin_.old ? ControlServer::When::later : ControlServer::When::now),
       role_(loop_, log_, options_.run_dir, balancer_,
             origin_.old ? ControlServer::When::later : ControlServer::When::now),
+      push_(loop_, log_,
+            {.config = options_.config,
+             .node = options_.node,
+             .run_dir = options_.run_dir,
+             .reload = [this] { return reload(); }}),
       upgrade_({.loop = loop_,
                 .log = log_,
                 .balancer = balancer_,
@@ -58,7 +66,7 @@ Daemon::Daemon(const Options& options, Loaded loaded, InstanceLock lock, Origin 
                 .role = role_,
                 .lock = lock_},
                options_.program),
-      on_hangup_(loop_, SIGHUP, [this] { reload(); }),
+      on_hangup_(loop_, SIGHUP, [this] { static_cast<void>(reload()); }),
       on_reopen_(loop_, SIGUSR1, [this] { balancer_.reopen_access_log(); }),
       on_upgrade_(loop_, SIGUSR2,
                   [this] { upgrade("SIGUSR2", 0, [](const Result<control::Upgraded>&) {}); }),
@@ -73,7 +81,20 @@ ControlApi::Backend Daemon::backend() {
   auto out = backend_of(balancer_, [this]() -> const Spec& { return loaded_.spec; });
   out.apply = [this](const Spec& spec) -> Status {
     if (upgrade_.under_way() || upgrade_.done()) return fail("{}", kUpgrading);
-    return balancer_.apply(spec);
+    return balancer_.change(spec);
+  };
+  out.ask_peer = [this](const std::string& from, std::string request, Duration patience,
+                        std::function<void(Result<std::string>)> done) {
+    balancer_.ask_peer(fmt::format("{} of {}", from, loaded_.settings.node), std::move(request),
+                       patience, std::move(done));
+  };
+  out.take_config = [this](const control::PushConfig& pushed, ControlApi::OnReply done) {
+    push_.take(pushed, std::move(done));
+  };
+  out.differences = [this] {
+    control::Differences differences = balancer_.differences();
+    differences.set_config(options_.config);
+    return differences;
   };
   out.upgrade = [this](const std::string& by, uid_t caller, const ControlApi::OnUpgraded& done) {
     upgrade(by, caller, done);
@@ -113,12 +134,55 @@ int Daemon::run() {
 }
 
 Status Daemon::start() {
-  if (!origin_.old) return balancer_.apply(loaded_.spec);
+  balancer_.on_question(
+      [this](const std::string& from, const std::string& request, Balancer::Respond respond) {
+        api_.handle_peers(from, request, respond);
+      });
+  if (const auto applied = begin(); !applied) return applied;
+  balancer_.set_file(loaded_.spec, origin_.inheritance.records.empty());
+  return {};
+}
+
+/// What runs at first: the file with the runtime changes of the old process, else with those of
+/// [lbcore] restore.
+Status Daemon::begin() {
+  if (!origin_.old) return balancer_.apply(restored());
+  if (!origin_.inheritance.records.empty()) {
+    return balancer_.apply(balancer_.inherit_records(origin_.inheritance.records, loaded_.spec));
+  }
   const Replayed replayed = replay(loaded_.spec, origin_.inheritance.changes);
   for (const std::string& reason : replayed.left_out) {
     log_.environment("upgrade", "a change by pairadm is left out: {}", reason);
   }
   return balancer_.apply(replayed.spec);
+}
+
+Spec Daemon::restored() const {
+  const std::string& path = loaded_.settings.restore;
+  if (path.empty()) return loaded_.spec;
+  const auto refuse = [&](std::string_view why) {
+    log_.environment("restore", "{}: {}; the configuration file alone counts", path, why);
+    return loaded_.spec;
+  };
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    log_.info("restore", "{}: not there", path);
+    return loaded_.spec;
+  }
+  std::string text(ControlApi::kMaxRequestBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > ControlApi::kMaxRequestBytes) return refuse("too large");
+  const auto commands = parse_saved_table(text);
+  if (!commands) return refuse(commands.error().message);
+  auto done = restore(loaded_.spec, loaded_.spec, *commands);
+  if (!done) {
+    return refuse(
+        fmt::format("command {}: {}", done.error().command + 1, done.error().error.message));
+  }
+  if (const auto valid = validate(done->spec); !valid) return refuse(valid.error().message);
+  log_.info("restore", "{}: {} commands done", path, commands->size());
+  return std::move(done->spec);
 }
 
 void Daemon::notify_ready() {
@@ -127,36 +191,40 @@ void Daemon::notify_ready() {
 }
 
 /// An invalid file or an address in use changes nothing at all.
-void Daemon::reload() {
+Status Daemon::reload() {
   if (upgrade_.under_way()) {
     reload_due_ = true;
-    return;
+    return fail("{}", kUpgrading);
   }
-  if (upgrade_.done()) return;
+  if (upgrade_.done()) return fail("{}", kUpgrading);
   notify_supervisor("RELOADING=1");
   log_.info("reload", "reading {}", options_.config);
   auto next = load_config(options_.config, options_.node);
+  Status taken;
   if (next) {
-    take(std::move(*next));
+    taken = take(std::move(*next));
   } else {
+    taken = tl::unexpected(next.error());
     for_each_line(next.error().message,
                   [this](std::string_view line) { log_.environment("reload", "{}", line); });
     log_.environment("reload", "refused: nothing has changed");
   }
   notify_ready();
+  return taken;
 }
 
-void Daemon::take(Loaded next) {
+Status Daemon::take(Loaded next) {
   for (const std::string& warning : next.warnings) log_.info("reload", "{}", warning);
   const auto applied = balancer_.apply(merge_reload(loaded_.spec, next.spec, balancer_.spec()));
   if (!applied) {
     log_.environment("reload", "refused, nothing has changed: {}", applied.error().message);
-    return;
+    return applied;
   }
   for (const std::string& key : needs_restart(loaded_.settings, next.settings)) {
     log_.info("reload", "{}: the change waits for a restart or an upgrade", key);
   }
   loaded_.spec = std::move(next.spec);
+  balancer_.set_file(loaded_.spec);
   loaded_.settings.drain_timeout = next.settings.drain_timeout;
   loaded_.settings.upgrade_timeout = next.settings.upgrade_timeout;
   if (next.settings.pair) balancer_.reload_keys(next.settings.pair->key_file);
@@ -164,6 +232,7 @@ void Daemon::take(Loaded next) {
   balancer_.show(next.settings);
   balancer_.reopen_access_log();
   log_.info("reload", "done");
+  return {};
 }
 
 void Daemon::upgrade(const std::string& by, uid_t caller, const ControlApi::OnUpgraded& done) {
@@ -173,7 +242,7 @@ void Daemon::upgrade(const std::string& by, uid_t caller, const ControlApi::OnUp
     done(std::move(outcome));
     if (!std::exchange(reload_due_, false)) return;
     if (serves_on) {
-      reload();
+      static_cast<void>(reload());
     } else {
       ::kill(upgrade_.successor(), SIGHUP);
     }

@@ -13,6 +13,7 @@
 #include "common/process.h"
 #include "lbcore/balancer.h"
 #include "lbcore/config.h"
+#include "lbcore/config_push.h"
 #include "lbcore/control.h"
 #include "lbcore/role_socket.h"
 #include "lbcore/upgrade/new_process.h"
@@ -46,9 +47,11 @@ class Daemon {
 
  private:
   Status start();
+  Status begin();
+  [[nodiscard]] Spec restored() const;
   void notify_ready();
-  void reload();
-  void take(Loaded next);
+  Status reload();
+  Status take(Loaded next);
   void upgrade(const std::string& by, uid_t caller, const ControlApi::OnUpgraded& done);
   [[nodiscard]] std::vector<control::Request> changes_of_pairadm() const;
   [[nodiscard]] ControlApi::Backend backend();
@@ -64,6 +67,7 @@ class Daemon {
   ControlApi api_;
   ControlServer control_;
   RoleSocket role_;
+  ConfigPush push_;
   upgrade::OldProcess upgrade_;
   SignalWatcher on_hangup_;
   SignalWatcher on_reopen_;

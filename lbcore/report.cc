@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lbcore/health/checker.h"
 #include "lbcore/health/pool_health.h"
 #include "lbcore/observe/latency_sum.h"
 
@@ -71,6 +72,7 @@ control::Server describe(const Server& from, TimePoint now) {
   to.set_full(live.full.load(std::memory_order_relaxed));
   to.set_up(live.up.load(std::memory_order_relaxed));
   to.set_check(live.last_result);
+  to.set_hint(live.last_result.starts_with(health::kHint));
   to.set_check_age_ms(milliseconds_since(live.last_result_at, now));
   to.set_in_state_ms(milliseconds_since(live.in_state_since, now));
   to.set_sessions(live.sessions.load(std::memory_order_relaxed));

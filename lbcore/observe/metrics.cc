@@ -153,6 +153,11 @@ void MetricsBody::node_families() {
                          append_sample(out, name, labels({{"router", router.name()}}),
                                        uint64_t{router.state() == role::STATE_ACTIVE});
                        }});
+  one("hapair_config_differs", "gauge",
+      "Whether the peer's configuration file is another one; 0 also without a peer.",
+      uint64_t{node.has_peer() && node.peer().config_hash() != node.config_hash()});
+  one("hapair_config_differences", "gauge", "What runs and is not in the configuration file.",
+      uint64_t{node.differences()});
   one("hapair_sessions", "gauge", "Sticky sessions of all pools.", uint64_t{sync.sessions()});
   one("hapair_replication_synced", "gauge",
       "Whether the peer has every session; 0 also without a peer.",

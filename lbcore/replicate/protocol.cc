@@ -279,7 +279,11 @@ void Protocol::on_heartbeat(Streaming& live, Actions& out) {
   const auto& heartbeat = in_.heartbeat();
   live.peer_active = heartbeat.active();
   live.peer_lag_entries = heartbeat.queued();
-  if (heartbeat.has_status()) out.emplace_back(Heard{heartbeat.status()});
+  if (!heartbeat.has_status()) return;
+  if (const uint64_t theirs = heartbeat.status().config_hash(); theirs != 0) {
+    live.config_differs = theirs != self_.config_hash;
+  }
+  out.emplace_back(Heard{heartbeat.status()});
 }
 
 // ---- tables

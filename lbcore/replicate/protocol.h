@@ -119,6 +119,7 @@ class Protocol {
   /// Every 50 ms or so.
   Actions tick(TimePoint now);
   void set_active(bool active);
+  void set_config_hash(uint64_t hash) { self_.config_hash = hash; }
 
   // Views.
   [[nodiscard]] State state() const { return state_; }

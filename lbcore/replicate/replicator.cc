@@ -170,6 +170,10 @@ void Replicator::wake() {
   parts_->wake();
 }
 
+void Replicator::set_config_hash(uint64_t hash) {
+  parts_->protocol.set_config_hash(hash);
+}
+
 bool Replicator::synced() const {
   return parts_->protocol.state() == State::synced;
 }

@@ -50,6 +50,8 @@ class Replicator {
   /// A lane has something to send: it goes after the current batch of events. From anywhere on the
   /// main thread, as often as you like.
   void wake();
+  /// The configuration file is another one now.
+  void set_config_hash(uint64_t hash);
 
   [[nodiscard]] bool synced() const;
   [[nodiscard]] control::Sync sync() const;

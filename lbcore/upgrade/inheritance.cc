@@ -44,6 +44,9 @@ Status InheritanceReader::take(std::string_view message, std::vector<UniqueFd> d
     case wire::FromOld::kChange:
       out_.changes.push_back(from.change());
       return {};
+    case wire::FromOld::kRecord:
+      out_.records.push_back(from.record());
+      return {};
     case wire::FromOld::kPrepare:
       return end();
     case wire::FromOld::kSessions:

@@ -36,6 +36,7 @@ struct Inheritance {
   std::map<ListenKey, std::vector<UniqueFd>> listeners;
   std::map<std::pair<std::string, Endpoint>, ServerHealth> servers;  // by pool and address
   std::vector<control::Request> changes;
+  std::vector<runtime::Record> records;  // say the same, where the old process knows of them
 };
 
 class InheritanceReader {

@@ -123,6 +123,10 @@ void OldProcess::send_preparations(Balancer::Listeners listeners) {
     send(message);
   }
   changes_.clear();
+  for (runtime::Record& record : estate_.balancer.runtime_records()) {
+    *message.mutable_record() = std::move(record);
+    send(message);
+  }
   message.mutable_prepare();
   send(message);
 

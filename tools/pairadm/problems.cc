@@ -194,6 +194,10 @@ class Finder {
     if (ours.version() != theirs.version())
       add("version_differs", fmt::format("{} runs hapair {}, {} runs {}", own_.name, ours.version(),
                                          peer_->name, theirs.version()));
+    for (const auto* node : {&ours, &theirs})
+      if (!node->runtime_trouble().empty())
+        add("runtime_trouble", fmt::format("what was changed at run time does not run on {}: {}",
+                                           node->node(), node->runtime_trouble()));
     table_differs(own_, *peer_);
     table_differs(*peer_, own_);
   }

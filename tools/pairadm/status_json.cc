@@ -54,6 +54,8 @@ Json node_json(const NodeView& node) {
                                          {"reason", node.demotion->reason()},
                                          {"age_ms", node.demotion->age_ms()}}
                                   : Json(nullptr);
+  json["differences"] = node.differences;
+  json["runtime_trouble"] = node.runtime_trouble;
   return json;
 }
 

@@ -120,6 +120,9 @@ std::string node_block(const NodeView& node) {
       if (detail.router().name() == router.name()) text += details_text(detail);
   }
   if (node.sync) text += sync_text(*node.sync);
+  if (node.differences > 0)
+    text += fmt::format("  changed at run time: {} from the file (pairadm diff)\n",
+                        count(node.differences, "difference"));
   for (const auto& service : node.services) text += service_block(service);
   return text;
 }

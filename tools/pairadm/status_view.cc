@@ -42,6 +42,8 @@ NodeView own_view(const Answers& answers) {
     view.routers = copied(node->routers());
     view.sync = node->sync();
     view.services = copied(node->services());
+    view.differences = node->differences();
+    view.runtime_trouble = node->runtime_trouble();
     if (!node->serving())
       view.lbcore = fmt::format("running, not serving: {}", node->not_serving_reason());
   }
@@ -82,6 +84,8 @@ std::optional<NodeView> peer_view(const NodeStatus& own) {
     view.routers = copied(peer.routers());
     view.sync = peer.sync();
     view.services = copied(peer.services());
+    view.differences = peer.differences();
+    view.runtime_trouble = peer.runtime_trouble();
   }
   if (view.name.empty()) view.name = "the peer";
   return view;

@@ -53,6 +53,8 @@ struct NodeView {
   std::optional<control::Demotion> demotion;  // an operator keeps it out
   std::optional<control::Sync> sync;          // absent when lbcore did not say
   std::vector<control::Service> services;
+  uint32_t differences = 0;     // what runs and is not in the file
+  std::string runtime_trouble;  // why the pair's runtime changes do not run there
 };
 
 struct StatusView {

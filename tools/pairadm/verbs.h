@@ -14,6 +14,7 @@ namespace hapair::pairadm {
 enum ExitCode : int {
   kDone = 0,
   kListFailed = 1,  // and for `status`: there are problems
+  kDiffers = 1,     // diff
   kRefused = 1,     // handover, demote: not now, the reason is told
   kUsage = 2,       // the command line makes no sense, or asks for what is not offered
   kTimedOut = 3,    // --wait of handover, drain, disable: begun, and not seen to its end
@@ -46,6 +47,7 @@ int run_save(const Invocation&, Shell&);
 int run_restore_table(const Invocation&, Shell&);  // -R; `restore` is vrrpd's
 int run_list(const Invocation&, Shell&);
 int run_server_state(const Invocation&, Shell&);  // drain, disable, enable
+int run_diff(const Invocation&, Shell&);
 int run_explain(const Invocation&, Shell&);
 int run_status(const Invocation&, Shell&);
 int run_vrrp(const Invocation&, Shell&);
@@ -54,6 +56,7 @@ int run_demote(const Invocation&, Shell&);
 int run_restore(const Invocation&, Shell&);
 int run_events(const Invocation&, Shell&);
 int run_upgrade(const Invocation&, Shell&);
+int run_push_config(const Invocation&, Shell&);
 int run_keygen(const Invocation&, Shell&);
 int run_help(const Invocation&, Shell&);
 int run_version(const Invocation&, Shell&);

@@ -47,6 +47,10 @@ class ControlApiTest : public testing::Test {
   std::vector<std::string> zeroed_;
   std::vector<std::string> pages_;
   bool busy_ = false;
+  Door door_;
+  std::string asked_from_;
+  control::Request asked_;
+  std::function<void(Result<std::string>)> peer_answers_;
   std::string upgraded_by_;
   ControlApi::OnUpgraded upgraded_;
   control::Listing listing_;
@@ -57,6 +61,20 @@ class ControlApiTest : public testing::Test {
                      if (apply_result_) spec_ = spec;
                      return apply_result_;
                    },
+                   .door = [this] { return door_; },
+                   .ask_peer =
+                       [this](const std::string& from, std::string request, Duration,
+                              std::function<void(Result<std::string>)> done) {
+                         asked_from_ = from;
+                         asked_.ParseFromString(request);
+                         peer_answers_ = std::move(done);
+                       },
+                   .differences =
+                       [] {
+                         control::Differences out;
+                         out.add_lines("server web/a: weight 1 -> 3");
+                         return out;
+                       },
                    .status =
                        [] {
                          control::NodeStatus status;
@@ -275,6 +293,77 @@ TEST_F(ControlApiTest, SizeIsBounded) {
   const auto reply = ask(request);
   EXPECT_EQ(reply.code(), control::INVALID);
   EXPECT_TRUE(reply.message().ends_with("at most 1048576 are taken")) << reply.message();
+}
+
+TEST_F(ControlApiTest, ABackupPassesChangesOnAndTellsWhatTheActiveSays) {
+  door_ = {.where = Door::Where::peer};
+  const auto later = [this](const std::string& reply) {
+    pages_.push_back(reply);
+    return true;
+  };
+  const auto request = add_service("10.0.0.100:81");
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 7, later)) << "the answer comes later";
+  EXPECT_EQ(asked_from_, "uid 7");
+  EXPECT_EQ(asked_.SerializeAsString(), request.SerializeAsString());
+  EXPECT_TRUE(applied_.empty());
+  EXPECT_TRUE(pages_.empty());
+  control::Reply verdict;
+  verdict.set_code(control::ALREADY_EXISTS);
+  verdict.set_message("Service already exists");
+  peer_answers_(verdict.SerializeAsString());
+  ASSERT_EQ(pages_.size(), 1U);
+  EXPECT_EQ(pages_[0], verdict.SerializeAsString());
+
+  EXPECT_FALSE(api_.handle(request.SerializeAsString(), 7, later));
+  peer_answers_(fail("the pair link was lost"));
+  control::Reply failed;
+  ASSERT_TRUE(failed.ParseFromString(pages_.at(1)));
+  EXPECT_EQ(failed.code(), control::FAILED);
+  EXPECT_EQ(failed.message(), "the pair link was lost");
+
+  control::Request own;
+  own.mutable_zero();
+  EXPECT_EQ(ask(own).code(), control::OK) << "each node counts for itself";
+  EXPECT_EQ(zeroed_.size(), 1U);
+}
+
+TEST_F(ControlApiTest, ANodeThatMayNotDecideAndCannotAskRefuses) {
+  door_ = {.where = Door::Where::nowhere, .why = "this node is Backup"};
+  const auto reply = ask(add_service("10.0.0.100:81"));
+  EXPECT_EQ(reply.code(), control::REFUSED);
+  EXPECT_EQ(reply.message(), "this node is Backup");
+  EXPECT_TRUE(applied_.empty());
+}
+
+TEST_F(ControlApiTest, ThePeersCommandsAreDoneHereOrRefusedAndNeverPassedOn) {
+  std::vector<control::Reply> replies;
+  const auto respond = [&](const std::string& bytes) {
+    EXPECT_TRUE(replies.emplace_back().ParseFromString(bytes));
+  };
+  api_.handle_peers("root of lb2", add_service("10.0.0.100:81").SerializeAsString(), respond);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].code(), control::OK);
+  EXPECT_EQ(applied_.size(), 1U);
+
+  door_ = {.where = Door::Where::peer};
+  api_.handle_peers("root of lb2", add_service("10.0.0.100:82").SerializeAsString(), respond);
+  EXPECT_EQ(replies.at(1).code(), control::REFUSED);
+  control::Request status;
+  status.mutable_status();
+  api_.handle_peers("root of lb2", status.SerializeAsString(), respond);
+  EXPECT_EQ(replies.at(2).code(), control::UNSUPPORTED);
+  api_.handle_peers("root of lb2", "\xff\xff", respond);
+  EXPECT_EQ(replies.at(3).code(), control::INVALID);
+  EXPECT_EQ(applied_.size(), 1U);
+  EXPECT_TRUE(asked_from_.empty());
+}
+
+TEST_F(ControlApiTest, DifferencesFromTheFileAreTold) {
+  control::Request request;
+  request.mutable_diff();
+  const auto reply = ask(request);
+  ASSERT_EQ(reply.differences().lines_size(), 1);
+  EXPECT_EQ(reply.differences().lines(0), "server web/a: weight 1 -> 3");
 }
 
 }  // namespace

@@ -342,7 +342,7 @@ INSTANTIATE_TEST_SUITE_P(
             "or 1 to 128 (IPv6)"},
         Mistake{"unknown_key", "[lbcore]\nlisten = 127.0.0.1:7480\n",
                 "FILE:2: [lbcore]: listen: unknown key; valid: workers, serving_lease, "
-                "drain_timeout, upgrade_timeout, max_sessions, tcp_timeout, "
+                "drain_timeout, upgrade_timeout, restore, max_sessions, tcp_timeout, "
                 "tcp_fin_timeout, udp_timeout, status_listen, access_log, access_log_format"},
         Mistake{"lonely_pair", "[pair]\naddress = 10.0.0.1:7400\n",
                 "FILE:2: [pair]: address: a pair has two nodes: write address@ONE and "

@@ -578,7 +578,9 @@ TEST(Status, Json) {
         "ignored": 0
       },
       "services": [],
-      "demoted": null
+      "demoted": null,
+      "differences": 0,
+      "runtime_trouble": ""
     },
     {
       "name": "lb2",
@@ -593,7 +595,9 @@ TEST(Status, Json) {
       "routers": [],
       "sync": null,
       "services": [],
-      "demoted": null
+      "demoted": null,
+      "differences": 0,
+      "runtime_trouble": ""
     }
   ]
 }
