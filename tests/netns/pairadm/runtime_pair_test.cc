@@ -45,6 +45,11 @@ class RuntimePair : public RootTest {
     const Finished done = on(node, line);
     EXPECT_EQ(done.exit.code, 0) << node << ": " << line << ": " << done.err;
   }
+  void kill_lbcore(std::string_view node) {
+    Process& lbcore = *lab_->node(node).lbcore;
+    lbcore.signal(SIGKILL);
+    lbcore.wait(5s);
+  }
   std::string diff(std::string_view node) { return on(node, "diff").out; }
   testing::AssertionResult wait_diff(std::string_view node, const std::string& wanted) {
     return eventually(
@@ -150,17 +155,17 @@ TEST_F(RuntimePair, ChangesOutliveFailoverReloadAndTheRestartOfEitherNode) {
 TEST_F(RuntimePair, WhenBothRestartTheSavedTableCountsAndElseTheLivingPeer) {
   does("lb1", "-e -t 10.0.0.100:80 -r 10.0.1.12:8080 -w 4");
   write_file(table(), on("lb1", "-S").out);
-  for (const char* node : {"lb1", "lb2"}) lab_->kill_all(node);
-  lab_->start("lb1");
+  for (const char* node : {"lb1", "lb2"}) kill_lbcore(node);
+  lab_->start_lbcore("lb1");
   ASSERT_TRUE(lab_->wait_active("lb1", 15s));
   ASSERT_TRUE(wait_diff("lb1", "server web/s2: weight 1 -> 4\n"));
-  lab_->start("lb2");
+  lab_->start_lbcore("lb2");
   ASSERT_TRUE(wait_synced());
   EXPECT_EQ(diff("lb2"), "server web/s2: weight 1 -> 4\n");
 
   does("lb1", "-e -t 10.0.0.100:80 -r 10.0.1.12:8080 -w 1");
-  lab_->kill_all("lb2");
-  lab_->start("lb2");
+  kill_lbcore("lb2");
+  lab_->start_lbcore("lb2");
   ASSERT_TRUE(wait_synced());
   EXPECT_EQ(diff("lb2"), "") << "the table is older than what the peer knows";
 }
