@@ -25,6 +25,7 @@
 #include "lbcore/observe/access_log.h"
 #include "lbcore/observe/pages.h"
 #include "lbcore/observe/status_listener.h"
+#include "lbcore/orphans/orphans.h"
 #include "lbcore/relay/worker_pool.h"
 #include "lbcore/replicate/rate_lane.h"
 #include "lbcore/replicate/replicator.h"
@@ -56,6 +57,8 @@ struct Balancer::Parts {
   // Sessions and the pair
   std::optional<PairKeys> load_keys();
   void reload_keys(const std::string& path);
+  [[nodiscard]] relay::LongLived::Tell tell_connections();
+  void hold_addresses();
   void start_replication(UniqueFd listener = {});
   void on_session_changes();
   void note_gone_servers(const Topology& before);
@@ -110,6 +113,7 @@ struct Balancer::Parts {
   observe::AccessLog access_log;  // before the workers: they write to it to the end
   health::PoolHealth pool_health;
   health::Passive passive;
+  std::optional<orphans::Orphans> orphans;  // with a peer
   relay::WorkerPool workers;
   Spec file;
   RuntimeRecords records;

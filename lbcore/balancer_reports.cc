@@ -31,6 +31,7 @@ control::NodeStatus Balancer::Parts::status_without_services() const {
   out.set_serving(lease.serving());
   out.set_not_serving_reason(lease.reason());
   *out.mutable_sync() = sync();
+  if (orphans) *out.mutable_orphans() = orphans->report();
   out.set_uptime_ms(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started).count()));
   out.set_config_hash(settings.config_hash);

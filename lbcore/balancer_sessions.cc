@@ -1,5 +1,5 @@
 // The balancer's sessions: who owns them, what becomes of those of servers that are gone, and their
-// replication to the peer.
+// replication to the peer; and whose connections die with a node.
 #include <algorithm>
 #include <utility>
 
@@ -38,6 +38,30 @@ void Balancer::Parts::reload_keys(const std::string& path) {
   start_replication({});
 }
 
+/// What the workers call: the peer is to know which connections are open here.
+relay::LongLived::Tell Balancer::Parts::tell_connections() {
+  if (!settings.pair) return {};
+  orphans.emplace(loop, log, [this] {
+    if (replicator) replicator->wake();
+  });
+  return [this](std::vector<orphans::Change> changes) {
+    loop.post([this, changes = std::move(changes)] { orphans->tell(changes); });
+  };
+}
+
+/// Connections of the peer's from these addresses are dead.
+void Balancer::Parts::hold_addresses() {
+  if (!orphans || retired) return;
+  std::vector<IpAddress> held;
+  for (const role::Router& router : routers) {
+    if (router.state() != role::STATE_ACTIVE) continue;
+    for (const std::string& address : router.addresses()) {
+      if (const auto vip = Prefix::parse(address)) held.push_back(vip->ip);
+    }
+  }
+  orphans->hold(std::move(held));
+}
+
 void Balancer::Parts::start_replication(UniqueFd listener) {
   if (!pair_keys) return;
   replicator = std::make_unique<replicate::Replicator>(
@@ -49,7 +73,7 @@ void Balancer::Parts::start_replication(UniqueFd listener) {
                                        [this](const auto& changes) {
                                          if (watch_sessions) watch_sessions(changes);
                                        },
-                                   .lanes = {&runtime, &rates}},
+                                   .lanes = {&runtime, &rates, &orphans->lane()}},
       std::move(listener));
 }
 
@@ -116,6 +140,7 @@ void Balancer::Parts::set_roles(std::vector<role::Router> next, bool connected) 
   routers = std::move(next);
   routers_told = loop.now();
   vrrpd_connected = connected;
+  hold_addresses();
   if (active() != was_active) {
     log.info("role", "{}", active() ? "this node is Active" : "this node is no longer Active");
   }

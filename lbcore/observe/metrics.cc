@@ -170,6 +170,16 @@ void MetricsBody::node_families() {
       uint64_t{sync.resyncs()});
   one("hapair_replication_refused_total", "counter", "Handshakes and frames refused.",
       uint64_t{sync.refused()});
+  one("hapair_orphans_known", "gauge",
+      "Ends of the peer's connections that this node would tell of its death.",
+      uint64_t{node.orphans().known()});
+  one("hapair_orphans_told_total", "counter", "Ends of dead connections that were told.",
+      uint64_t{node.orphans().told()});
+  one("hapair_orphans_not_told_total", "counter",
+      "Ends of dead connections that could not be told.", uint64_t{node.orphans().not_told()});
+  one("hapair_orphans_left_out_total", "counter",
+      "Connections of either node that found no room among those to tell.",
+      uint64_t{node.orphans().left_out()});
   one("hapair_connections_open", "gauge", "Client connections of all services.",
       uint64_t{view_.open_connections});
   one("hapair_connections_most", "gauge", "What the limit of descriptors allows.",

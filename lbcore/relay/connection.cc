@@ -252,7 +252,11 @@ void Connection::established() {
                                 worker_.loop().now());
   }
   holds_session_ = worker_.dispatcher().hold(service_->pool->id, address_.ip);
-  aside_.reset();
+  if (told_) {
+    tell_open();
+  } else {
+    aside_.reset();
+  }
   if (up_.state() == State::blocked) account(up_, up_.flush(server_.fd.get()));
   account(up_, {.bytes = first_bytes_});
   settle();
@@ -489,6 +493,7 @@ void Connection::leave_traces(std::shared_ptr<LiveServer> failed) {
 void Connection::over(std::shared_ptr<LiveServer> failed) {
   phase_ = Phase::over;
   leave_traces(std::move(failed));
+  tell_over();
   close(client_);
   close(server_);
   worker_.disarm(*this);

@@ -30,6 +30,7 @@
 #include "lbcore/handover/connection_image.h"
 #include "lbcore/model/topology.h"
 #include "lbcore/observe/trace.h"
+#include "lbcore/orphans/ends.h"
 #include "lbcore/relay/connection_info.h"
 #include "lbcore/relay/departure.h"
 #include "lbcore/relay/dispatcher.h"
@@ -56,6 +57,9 @@ class Connection final : public WheelNode {
   /// It is the first in the queue. False: no server has room yet, and it stays.
   bool take_turn();
   [[nodiscard]] ConnectionInfo info() const;
+  [[nodiscard]] TimePoint accepted_at() const { return trace_.accepted(); }
+  /// The other node is to know of it, until it is over (long_lived.h).
+  void tell_open();
 
   // ---- A move to another node
   [[nodiscard]] bool leaves(const Departure& departure) const;
@@ -150,6 +154,13 @@ class Connection final : public WheelNode {
   [[nodiscard]] bool blocked() const;
   void arm_for_silence();
 
+  // what the other node knows (connection_ends.cc)
+  void tell_client_side();
+  void tell_server_side();
+  [[nodiscard]] orphans::Ends told_ends() const;
+  [[nodiscard]] orphans::Ends told_server_ends() const;
+  void tell_over();
+
   // the end
   void end_by_reset(Side& dead, Side& other);
   [[nodiscard]] observe::During during() const;
@@ -176,6 +187,9 @@ class Connection final : public WheelNode {
   bool collected_ = false;
   bool prompt_ = false;       // the server's socket sends at once
   bool keeps_alive_ = false;  // and asks whether its peer is still there
+  bool told_ = false;         // the other node knows of it,
+  uint8_t told_source_ = 0;   // and of its server's side: the number of the pool's source
+  uint16_t told_port_ = 0;    // and the port; 0: it does not
   uint8_t reads_up_ = 0;      // not yet among the counters
   uint8_t reads_down_ = 0;
   Side client_;

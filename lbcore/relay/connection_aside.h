@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/address.h"
+#include "lbcore/orphans/ends.h"
 #include "lbcore/relay/connection.h"
 #include "lbcore/relay/wait_queue.h"
 
@@ -16,6 +17,7 @@ struct Connection::Aside {
   std::optional<Endpoint> destination;    // what a PROXY header said the client connected to
   std::optional<WaitQueue::Place> place;  // while it is queued
   TimePoint wait_until{};
+  std::optional<orphans::Ends> ends;  // told, when they are not what service and client say
 };
 
 }  // namespace hapair::lbcore::relay

@@ -37,7 +37,7 @@ std::thread start_thread(size_t number, SocketLoop& loop) {
 }  // namespace
 
 Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number,
-               observe::AccessLog* access_log)
+               observe::AccessLog* access_log, LongLived::Tell tell)
     : log_(log),
       budget_(budget),
       number_(number),
@@ -47,6 +47,7 @@ Worker::Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& bu
       dispatcher_(sessions, number),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       kernel_pipes_(budget.kernel_pipes()),
+      long_lived_(*this, std::move(tell)),
       udp_(*this, log, budget),
       accept_pause_(*this),
       queue_look_(*this),
@@ -65,6 +66,7 @@ Worker::~Worker() {
   wheel_.disarm(accept_pause_);
   wheel_.disarm(queue_look_);
   wheel_.disarm(quiet_look_);
+  wheel_.disarm(long_lived_);
 }
 
 // ---- Main thread
@@ -210,6 +212,7 @@ void Worker::add(Connection& connection) {
   connection.next = open_;
   if (open_ != nullptr) open_->previous = &connection;
   open_ = &connection;
+  long_lived_.accepted(connection);
 }
 
 void Worker::out_of_descriptors(int error) {
@@ -233,6 +236,7 @@ void Worker::resume_accepting() {
 }
 
 void Worker::retire(Connection& connection) {
+  long_lived_.leaves(connection);
   if (connection.previous != nullptr) connection.previous->next = connection.next;
   if (connection.next != nullptr) connection.next->previous = connection.previous;
   if (open_ == &connection) open_ = connection.next;

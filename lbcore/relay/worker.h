@@ -27,6 +27,7 @@
 #include "lbcore/relay/dispatcher.h"
 #include "lbcore/relay/kernel_pipes.h"
 #include "lbcore/relay/listener.h"
+#include "lbcore/relay/long_lived.h"
 #include "lbcore/relay/socket_loop.h"
 #include "lbcore/relay/timer_wheel.h"
 #include "lbcore/relay/udp_relay.h"
@@ -42,7 +43,7 @@ class Worker {
 
   /// `access_log`: null, or one that outlives it.
   Worker(Logger& log, sticky::SessionStore& sessions, ConnectionBudget& budget, size_t number,
-         observe::AccessLog* access_log = nullptr);
+         observe::AccessLog* access_log = nullptr, LongLived::Tell tell = {});
   ~Worker();  // resets what is still open
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -98,6 +99,7 @@ class Worker {
   void accepted(UniqueFd client, const Endpoint& address, std::shared_ptr<const Service> service);
   /// Accepting pauses for a moment; `error` for the log.
   void out_of_descriptors(int error);
+  LongLived& long_lived() { return long_lived_; }
   /// Deletes an over connection once nothing is on the stack any more.
   void retire(Connection& connection);
   [[nodiscard]] bool logs_access() const { return access_ring_ && access_ring_->wanted(); }
@@ -178,6 +180,7 @@ class Worker {
   Connection* open_ = nullptr;  // list
   Connection* walk_ = nullptr;  // where list_connections goes on
   std::vector<std::unique_ptr<Connection>> retired_;
+  LongLived long_lived_;
   UdpRelay udp_;
   AcceptPause accept_pause_;
   WaitQueue queue_;

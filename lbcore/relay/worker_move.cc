@@ -145,6 +145,7 @@ void Worker::restore(std::vector<std::string> images, std::function<void(Restore
         out.failures.push_back(std::move(restored.error().message));
       }
     }
+    long_lived_.flush();
     done(std::move(out));
   });
 }
@@ -170,6 +171,7 @@ Status Worker::restore_one(const std::string& bytes) {
   auto* connection = new Connection(*this, std::move(*client_side), image->client, service);
   add(*connection);
   connection->restore(std::move(*server_side), *server, *image);
+  connection->tell_open();  // ours, before the addresses are: nobody is told that it is gone
   return {};
 }
 

@@ -16,12 +16,13 @@ constexpr Duration kClosingTime = 5s;  // more than a worker needs to close a li
 }  // namespace
 
 WorkerPool::WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers,
-                       size_t descriptor_limit, observe::AccessLog* access_log)
+                       size_t descriptor_limit, observe::AccessLog* access_log,
+                       const LongLived::Tell& tell)
     : budget_(connections_within(descriptor_limit),
               KernelPipes::most_for(descriptor_limit, workers)),
       asked_at_(workers) {
   for (size_t i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(log, sessions, budget_, i, access_log));
+    workers_.push_back(std::make_unique<Worker>(log, sessions, budget_, i, access_log, tell));
   }
 }
 

@@ -28,7 +28,7 @@ namespace hapair::lbcore::relay {
 class WorkerPool {
  public:
   WorkerPool(Logger& log, sticky::SessionStore& sessions, size_t workers, size_t descriptor_limit,
-             observe::AccessLog* access_log = nullptr);
+             observe::AccessLog* access_log = nullptr, const LongLived::Tell& tell = {});
 
   [[nodiscard]] bool listens(const ListenKey& key) const { return listening_.contains(key); }
 

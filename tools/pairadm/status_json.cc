@@ -56,6 +56,12 @@ Json node_json(const NodeView& node) {
                                   : Json(nullptr);
   json["differences"] = node.differences;
   json["runtime_trouble"] = node.runtime_trouble;
+  json["orphans"] = node.orphans ? Json{{"known", node.orphans->known()},
+                                        {"told", node.orphans->told()},
+                                        {"not_told", node.orphans->not_told()},
+                                        {"left_out", node.orphans->left_out()},
+                                        {"said_anew", node.orphans->said_anew()}}
+                                 : Json(nullptr);
   return json;
 }
 

@@ -64,6 +64,16 @@ std::string sync_text(const control::Sync& sync) {
   return text;
 }
 
+/// Nothing while there is nothing to say: on the Active, until it has told somebody.
+std::string orphans_text(const control::Orphans& orphans) {
+  if (orphans.known() + orphans.told() + orphans.not_told() + orphans.left_out() == 0) return "";
+  std::string text = fmt::format("  orphans: {} known, {} told", with_commas(orphans.known()),
+                                 with_commas(orphans.told()));
+  if (orphans.not_told() > 0) text += fmt::format(", {} not told", with_commas(orphans.not_told()));
+  if (orphans.left_out() > 0) text += fmt::format(", {} left out", with_commas(orphans.left_out()));
+  return text + '\n';
+}
+
 /// Only servers that need a word: down, or taking no new clients.
 std::string server_text(const control::Server& server) {
   std::string text = fmt::format("    {} {} for {}", server.address(), server.up() ? "up" : "down",
@@ -123,6 +133,7 @@ std::string node_block(const NodeView& node) {
   if (node.differences > 0)
     text += fmt::format("  changed at run time: {} from the file (pairadm diff)\n",
                         count(node.differences, "difference"));
+  if (node.orphans) text += orphans_text(*node.orphans);
   for (const auto& service : node.services) text += service_block(service);
   return text;
 }

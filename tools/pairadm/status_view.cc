@@ -41,6 +41,7 @@ NodeView own_view(const Answers& answers) {
     view.uptime_ms = node->uptime_ms();
     view.routers = copied(node->routers());
     view.sync = node->sync();
+    if (node->has_orphans()) view.orphans = node->orphans();
     view.services = copied(node->services());
     view.differences = node->differences();
     view.runtime_trouble = node->runtime_trouble();
@@ -83,6 +84,7 @@ std::optional<NodeView> peer_view(const NodeStatus& own) {
                       : fmt::format("running, not serving: {}", peer.not_serving_reason());
     view.routers = copied(peer.routers());
     view.sync = peer.sync();
+    if (peer.has_orphans()) view.orphans = peer.orphans();
     view.services = copied(peer.services());
     view.differences = peer.differences();
     view.runtime_trouble = peer.runtime_trouble();

@@ -52,6 +52,7 @@ struct NodeView {
   std::vector<control::VrrpRouter> details;   // of the same routers, as vrrpd itself told us
   std::optional<control::Demotion> demotion;  // an operator keeps it out
   std::optional<control::Sync> sync;          // absent when lbcore did not say
+  std::optional<control::Orphans> orphans;    // absent without a peer
   std::vector<control::Service> services;
   uint32_t differences = 0;     // what runs and is not in the file
   std::string runtime_trouble;  // why the pair's runtime changes do not run there

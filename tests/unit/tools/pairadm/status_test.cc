@@ -507,6 +507,21 @@ TEST(Status, TrackedTroubleAndEffectivePriority) {
                          "    track nginx: exited with 1\n"));
 }
 
+TEST(Status, ShowsWhomThisNodeWouldTellAndHasTold) {
+  Pair pair;
+  auto& orphans = *pair.answers.lbcore.said->mutable_orphans();
+  EXPECT_THAT(status_text(assess(pair.answers)), testing::Not(testing::HasSubstr("orphans")));
+  orphans.set_known(1000);
+  orphans.set_told(20);
+  EXPECT_THAT(status_text(assess(pair.answers)),
+              testing::HasSubstr("\n  orphans: 1,000 known, 20 told\n"));
+  orphans.set_not_told(3);
+  orphans.set_left_out(4);
+  EXPECT_THAT(status_text(assess(pair.answers)),
+              testing::HasSubstr("1,000 known, 20 told, 3 not told, 4 left out\n"));
+  EXPECT_THAT(status_json(assess(pair.answers)), testing::HasSubstr("\"not_told\": 3"));
+}
+
 TEST(Status, Json) {
   Pair pair;
   pair.answers.vrrpd.said->mutable_routers(0)->set_effective_priority(150);
@@ -580,7 +595,8 @@ TEST(Status, Json) {
       "services": [],
       "demoted": null,
       "differences": 0,
-      "runtime_trouble": ""
+      "runtime_trouble": "",
+      "orphans": null
     },
     {
       "name": "lb2",
@@ -597,7 +613,8 @@ TEST(Status, Json) {
       "services": [],
       "demoted": null,
       "differences": 0,
-      "runtime_trouble": ""
+      "runtime_trouble": "",
+      "orphans": null
     }
   ]
 }
