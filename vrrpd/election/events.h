@@ -42,9 +42,10 @@ struct Resumed {
   bool active = false;  // else Backup
   std::string reason;
   TimePoint since;
-  TimePoint last_sent = {};     // of an Active
-  Duration active_interval{0};  // of a Backup
-  bool handed_over = false;     // see Fsm::handed_over()
+  TimePoint last_sent = {};                  // of an Active
+  Duration active_interval{0};               // of a Backup
+  bool handed_over = false;                  // see Fsm::handed_over()
+  std::optional<TimePoint> away_until = {};  // see Active::away_until
   std::optional<LastHeard> last_heard = {};
 };
 struct Shutdown {
@@ -120,6 +121,26 @@ struct WitnessFailed {
   TimePoint asked;     // its last probe that had the time to be answered
 };
 
+// --- A handover without loss (fsm_handover.cc): lbcore moves the connections meanwhile ---
+struct Release {  // the Active: takes its VIPs away, and goes on advertising
+  TimePoint until;
+};
+struct Reclaim {  // it puts them back
+  std::string reason;
+};
+struct Given {  // the other node is Active
+  std::string reason;
+};
+struct Adopt {  // the Backup: holds the VIPs and tells nobody
+  TimePoint until;
+};
+struct Unadopt {  // it takes them away again, and tells nobody
+  std::string reason;
+};
+struct TakeRole {  // it is Active now
+  std::string reason;
+};
+
 struct Reconfigured {
   Parameters parameters;
 };
@@ -128,6 +149,7 @@ using Event =
     std::variant<Startup, Resumed, Shutdown, Heard, DeadlinePassed, LinkUp, LinkDown,
                  ServingRegained, ServingLost, SyncChanged, FaultChanged, HandOver, TakeBack,
                  GroupHolds, GroupTakesOver, GroupYields, AddressLost, ActionFailed, PairWord,
-                 PairSilent, PeerResigned, WitnessAnswered, WitnessFailed, Reconfigured>;
+                 PairSilent, PeerResigned, WitnessAnswered, WitnessFailed, Release, Reclaim, Given,
+                 Adopt, Unadopt, TakeRole, Reconfigured>;
 
 }  // namespace hapair::vrrp

@@ -46,7 +46,9 @@ Role Fsm::role() const {
 }
 
 std::optional<TimePoint> Fsm::deadline() const {
-  if (const auto* backup = std::get_if<Backup>(&state_)) return backup->deadline;
+  if (const auto* backup = std::get_if<Backup>(&state_)) {
+    return std::min(backup->deadline, backup->adopting_until.value_or(TimePoint::max()));
+  }
   if (const auto* active = std::get_if<Active>(&state_)) return active->deadline;
   return hold_ && what_blocks().empty() ? std::optional(hold_->until) : std::nullopt;
 }
@@ -154,7 +156,7 @@ void Fsm::on(const TakeBack&) {
 // Beyond the RFC: networkd, or a person, removed the VIP. It is still ours.
 void Fsm::on(const AddressLost&) {
   const auto* active = std::get_if<Active>(&state_);
-  if (active == nullptr || active->listening) return;
+  if (active == nullptr || active->listening || active->away_until) return;
   actions_.emplace_back(AddAddresses{});
   actions_.emplace_back(Announce{});
 }
@@ -208,10 +210,11 @@ void Fsm::heard_in(Backup& backup, const Heard& event) {
   } else {
     return;  // 6.4.2: preempting, discard: the deadline stays
   }
-  actions_.emplace_back(ArmDeadline{backup.deadline});
+  arm(backup);
 }
 
 void Fsm::heard_in(Active& active, const Heard& event) {
+  if (active.away_until) return heard_away(active, event);
   if (event.priority == kResignPriority && !active.listening) {
     // 6.4.3: priority 0 is answered with an advertisement, and the Adver_Timer starts anew.
     // It is over, and the last announcement that the clients hear must be ours.
@@ -225,7 +228,7 @@ void Fsm::heard_in(Active& active, const Heard& event) {
   // what it has.
   const bool slept = active.listening && event.priority != kResignPriority &&
                      !parameters_.preempt && parameters_.priority != kOwnerPriority;
-  if (beats_us(event) || slept) {
+  if ((beats_us(event) && now_ >= active.undisputed_until) || slept) {
     // 6.4.3: greater priority, or equal and a greater primary address: Backup, with its interval.
     std::string why;
     if (event.priority > parameters_.priority) {
@@ -253,19 +256,21 @@ void Fsm::expired_in(Initialize&) {
 }
 
 void Fsm::expired_in(Backup& backup) {
+  if (backup.adopting_until && now_ >= *backup.adopting_until) {
+    unadopt(backup, "follows again: the handover was not finished in time");
+  }
+  if (now_ < backup.deadline) return arm(backup);
   const Duration down = down_interval(backup.active_interval);
   if (now_ - backup.deadline > down) {
     // Beyond the RFC: we slept, so the silence proves nothing. Listen once more.
     backup.deadline = now_ + down;
-    actions_.emplace_back(ArmDeadline{backup.deadline});
-    return;
+    return arm(backup);
   }
   // Beyond the RFC: unless the pair path or the witness knows better.
   if (!may_take_over(backup)) {
     backup.wants = false;
     backup.deadline = now_ + down;
-    actions_.emplace_back(ArmDeadline{backup.deadline});
-    return;
+    return arm(backup);
   }
   if (waits_for_group(backup)) return;
   // 6.4.2: the Active_Down_Timer fired.
@@ -273,7 +278,10 @@ void Fsm::expired_in(Backup& backup) {
 }
 
 void Fsm::expired_in(Active& active) {
-  if (std::exchange(active.listening, false)) {
+  if (active.away_until && now_ >= *active.away_until) {
+    reclaim(active, "takes its VIPs back: the peer was not seen to take over in time");
+  }
+  if (std::exchange(active.listening, false) && !active.away_until) {
     // Nobody else spoke. The lease of the VIPs may have run out meanwhile.
     actions_.emplace_back(AddAddresses{});
     active.announce_due = now_;
@@ -283,6 +291,7 @@ void Fsm::expired_in(Active& active) {
   advertise(active);
   const TimePoint next = active.deadline + parameters_.interval;
   arm(active, next > now_ ? next : now_ + parameters_.interval);
+  if (active.away_until) return;
   const Duration refresh = parameters_.announce_refresh;
   const bool due = active.announce_due && now_ >= *active.announce_due;
   if (due || (refresh > Duration::zero() && now_ - active.announced >= refresh)) announce(active);
@@ -324,6 +333,8 @@ void Fsm::become_initialize(std::string reason) {
     // from then on.
     actions_.emplace_back(RemoveAddresses{});
     actions_.emplace_back(SendAdvertisement{kResignPriority});
+  } else if (adopting()) {
+    actions_.emplace_back(RemoveAddresses{});
   }
   actions_.emplace_back(DisarmDeadline{});
   if (hold_ && what_blocks().empty() && started_) actions_.emplace_back(ArmDeadline{hold_->until});
@@ -347,6 +358,7 @@ void Fsm::become_backup(Duration active_interval, std::string reason, bool someb
 }
 
 void Fsm::become_active(std::string reason) {
+  const TimePoint undisputed_until = adopting() ? now_ + parameters_.interval : TimePoint{};
   handed_over_ = false;
   // 6.4.1, 6.4.2: advertise, announce every address, start the Adver_Timer.
   actions_.emplace_back(SendAdvertisement{parameters_.priority});
@@ -354,7 +366,10 @@ void Fsm::become_active(std::string reason) {
   actions_.emplace_back(Announce{});
   const TimePoint deadline = now_ + parameters_.interval;
   actions_.emplace_back(ArmDeadline{deadline});
-  change_state(Active{.deadline = deadline, .last_sent = now_, .announced = now_},
+  change_state(Active{.deadline = deadline,
+                      .last_sent = now_,
+                      .announced = now_,
+                      .undisputed_until = undisputed_until},
                std::move(reason));
 }
 
@@ -400,8 +415,13 @@ void Fsm::advertise(Active& active) {
 }
 
 void Fsm::arm(Active& active, TimePoint at) {
-  active.deadline = at;
-  actions_.emplace_back(ArmDeadline{at});
+  active.deadline = std::min(at, active.away_until.value_or(TimePoint::max()));
+  actions_.emplace_back(ArmDeadline{active.deadline});
+}
+
+void Fsm::arm(const Backup& backup) {
+  actions_.emplace_back(
+      ArmDeadline{std::min(backup.deadline, backup.adopting_until.value_or(TimePoint::max()))});
 }
 
 bool Fsm::beats_us(const Heard& event) const {

@@ -45,6 +45,8 @@ struct Backup {
   std::optional<TimePoint> could_preempt_since = {};
   bool wants = false;             // the deadline has passed; the group holds it back
   bool waits_to_preempt = false;  // and the reason says so
+  // It holds the VIPs that the peer hands over, until then; nobody was told.
+  std::optional<TimePoint> adopting_until = {};
   // The deadline passed, and this kept us from taking over: nothing, the peer that is Active on the
   // pair path, or the witness that does not answer.
   enum class KeptBy : uint8_t { nothing, peer, witness } kept_by = KeptBy::nothing;
@@ -58,6 +60,11 @@ struct Active {
   Duration announce_gap{0};
   std::optional<TimePoint> announce_due = {};  // owed, at the first advertisement from then on
   bool listening = false;  // woke up late: listens for one interval before it speaks
+  // It hands over: its VIPs are gone and it advertises still, so that nobody else takes the role.
+  // Then it puts them back.
+  std::optional<TimePoint> away_until = {};
+  // It took over without being heard first: an advertisement of the one before may be on its way.
+  TimePoint undisputed_until = {};
 };
 
 class Fsm {
@@ -87,6 +94,15 @@ class Fsm {
   [[nodiscard]] std::string own_trouble() const;
   /// Nothing but its group keeps this Backup from taking over.
   [[nodiscard]] bool wants_role(TimePoint now) const;
+  /// Active, and its VIPs are on their way to the peer.
+  [[nodiscard]] bool away() const { return away_until().has_value(); }
+  [[nodiscard]] std::optional<TimePoint> away_until() const;
+  /// Backup, and holds the VIPs that the peer hands over.
+  [[nodiscard]] bool adopting() const;
+  /// The VIPs belong on the interface.
+  [[nodiscard]] bool holds_addresses() const {
+    return adopting() || (role() == Role::active && !away());
+  }
   /// When this Backup heard the Active resign.
   [[nodiscard]] std::optional<TimePoint> resigned_at() const;
 
@@ -116,6 +132,12 @@ class Fsm {
   void on(const PeerResigned& event);
   void on(const WitnessAnswered&);
   void on(const WitnessFailed& event);
+  void on(const Release& event);  // fsm_handover.cc
+  void on(const Reclaim& event);
+  void on(const Given& event);
+  void on(const Adopt& event);
+  void on(const Unadopt& event);
+  void on(const TakeRole& event);
   void on(const Reconfigured& event);
 
   void heard_in(Initialize&, const Heard& event);
@@ -126,6 +148,11 @@ class Fsm {
   void expired_in(Active& active);
 
   bool waits_for_group(Backup& backup);  // fsm_group.cc
+
+  // fsm_handover.cc
+  void heard_away(Active& active, const Heard& event);
+  void reclaim(Active& active, std::string reason);
+  void unadopt(Backup& backup, std::string reason);
 
   // fsm_pair.cc
   void word_in(Backup& backup);
@@ -149,6 +176,7 @@ class Fsm {
   void advertise(Active& active);
   void notice_sleep();
   void arm(Active& active, TimePoint at);
+  void arm(const Backup& backup);
   void announce(Active& active);
   void announce_again(Active& active, Duration gap);
   void consider_preemption(Backup& backup, const Heard& event);

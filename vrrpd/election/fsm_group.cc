@@ -15,7 +15,10 @@ void Fsm::on(const GroupTakesOver& event) {
 }
 
 void Fsm::on(const GroupYields& event) {
-  if (role() == Role::active) become_backup(parameters_.interval, event.reason, false);
+  if (role() != Role::active) return;
+  const bool hands_over = away();  // with the others: none of them shall preempt right back
+  become_backup(parameters_.interval, event.reason, false);
+  handed_over_ = handed_over_ || hands_over;
 }
 
 /// The deadline has passed: the group takes over together, or not yet.
@@ -23,7 +26,7 @@ bool Fsm::waits_for_group(Backup& backup) {
   backup.wants = true;
   if (group_holds_.empty()) return false;
   backup.deadline = now_ + backup.active_interval;
-  actions_.emplace_back(ArmDeadline{backup.deadline});
+  arm(backup);
   explain(group_holds_);
   return true;
 }

@@ -63,6 +63,10 @@ void Fsm::on(const PairWord& event) {
 
 void Fsm::on(const PairSilent&) {
   pair_.reset();
+  if (auto* backup = std::get_if<Backup>(&state_); backup != nullptr && backup->adopting_until) {
+    // It may take its VIPs back, and we would not know.
+    unadopt(*backup, "follows again: the peer fell silent while it handed over");
+  }
   reconsider_witness();
 }
 
@@ -84,7 +88,13 @@ void Fsm::word_in(Backup& backup) {
 void Fsm::word_in(Active& active, Role before) {
   if (pair_->role != Role::active) {
     // It was Active too: clients may have learnt its port.
-    if (before == Role::active && !active.listening) announce_again(active, Duration(2ms));
+    if (before == Role::active && !active.listening && !active.away_until) {
+      announce_again(active, Duration(2ms));
+    }
+    return;
+  }
+  if (active.away_until) {
+    on(Given{fmt::format("handed over: {} is Active, says the pair path", pair_->node)});
     return;
   }
   if (active.listening && !parameters_.preempt && parameters_.priority != kOwnerPriority) {
@@ -92,7 +102,10 @@ void Fsm::word_in(Active& active, Role before) {
     return;
   }
   // What it says of us is from before it could hear us, when we are Active since just now.
-  if (now_ - since_ < parameters_.interval / 2 || !peer_wins(*pair_)) return;
+  if (now_ - since_ < parameters_.interval / 2 || now_ < active.undisputed_until ||
+      !peer_wins(*pair_)) {
+    return;
+  }
   const bool heard = pair_->hears_us;
   become_backup(pair_->interval,
                 fmt::format("{} is Active too, says the pair path, and {}", pair_->node,
@@ -175,7 +188,7 @@ void Fsm::on(const WitnessAnswered&) {
   const Duration speaks_within =
       backup->active_interval + skew_time(parameters_.priority, backup->active_interval);
   backup->deadline = std::min(backup->deadline, now_ + speaks_within);
-  actions_.emplace_back(ArmDeadline{backup->deadline});
+  arm(*backup);
 }
 
 void Fsm::on(const WitnessFailed& event) {

@@ -31,12 +31,18 @@ void Fsm::on(const Resumed& event) {
                   .announced = now_,
                   // The dead one may have been in the middle of it.
                   .announce_due = now_};
+  if (event.away_until && *event.away_until > now_) {
+    // Whether the peer has taken over meanwhile, it does not know: it finds out, or its time ends.
+    std::get<Active>(state_).away_until = event.away_until;
+    std::get<Active>(state_).announce_due.reset();
+    actions_.emplace_back(RemoveAddresses{});
+  }
   notice_sleep();
   auto& active = std::get<Active>(state_);
   if (active.listening) return;
   // At once, whenever it would have been due: the sooner, the less the peer had to wait.
   advertise(active);
-  actions_.emplace_back(AddAddresses{});
+  if (!active.away_until) actions_.emplace_back(AddAddresses{});
   arm(active, now_ + parameters_.interval);
 }
 

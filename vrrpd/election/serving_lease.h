@@ -16,6 +16,7 @@ class ServingLease {
     std::string reason;  // why not
     Duration lease{0};
     bool in_sync = false;
+    bool hands_over = false;  // it can move connections to the peer
   };
 
   /// lbcore said something: its lease begins anew.
@@ -33,6 +34,7 @@ class ServingLease {
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool serving() const { return connected_ && !lapsed_ && word_.serving; }
   [[nodiscard]] bool in_sync() const { return serving() && word_.in_sync; }
+  [[nodiscard]] bool hands_over() const { return serving() && word_.hands_over; }
   [[nodiscard]] TimePoint lapses_at() const { return lapses_at_; }
   /// Why it does not serve; empty when it does.
   [[nodiscard]] std::string trouble() const {

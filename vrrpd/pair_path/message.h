@@ -68,7 +68,7 @@ struct HandoverNote {
   Kind kind = Kind::none;
   uint32_t router = 0;
   uint32_t number = 0;    // of the request, repeated in its answer
-  std::string text = {};  // why it is refused
+  std::string text = {};  // why it is refused; in a request "all" or nothing
 
   friend bool operator==(const HandoverNote&, const HandoverNote&) = default;
 };

@@ -13,6 +13,7 @@ constexpr Duration kLeastGreetingGap = 5ms;
 constexpr Duration kRequestWithin = 2s;  // then the peer has not answered
 constexpr Duration kRepeatRequest = 50ms;
 constexpr Duration kRepeatAnswer = 1s;
+constexpr std::string_view kAllRouters = "all";  // in a request: and every other router
 
 }  // namespace
 
@@ -172,13 +173,14 @@ void PairPath::on_silence() {
 
 // --- Handover ------------------------------------------------------------------------------------
 
-void PairPath::request_handover(const std::string& router, std::function<void(Status)> answer) {
+void PairPath::request_handover(const std::string& router, bool all,
+                                std::function<void(Status)> answer) {
   if (request_) return answer(fail("another handover is being asked for"));
   if (!peer().alive) return answer(fail("{} is not heard on the pair path", peer().node));
   request_ = Request{.note = {.kind = HandoverNote::Kind::request,
                               .router = router_id(router),
                               .number = ++requests_,
-                              .text = {}},
+                              .text = all ? std::string(kAllRouters) : std::string()},
                      .answer = std::move(answer)};
   request_ends_.arm(around_.loop.now() + kRequestWithin);
   speak(true);
@@ -194,7 +196,8 @@ void PairPath::answer(const HandoverNote& request) {
               .number = request.number,
               .text = {}};
     given_until_ = now + kRepeatAnswer;
-    if (const Status done = around_.on_handover(request.router); !done) {
+    if (const Status done = around_.on_handover(request.router, request.text == kAllRouters);
+        !done) {
       given_.kind = HandoverNote::Kind::refuse;
       given_.text = done.error().message;
     }

@@ -35,8 +35,8 @@ class PairPath {
     std::function<void(uint32_t router, const std::string& node)> on_resigned;
     std::function<void()> on_silent;
     std::function<void()> on_epoch;  // the last will must be written anew
-    /// The peer wants to be Active: hands over, or says why not.
-    std::function<Status(uint32_t router)> on_handover;
+    /// The peer wants to be Active in this router, or in all of them: hands over, or says why not.
+    std::function<Status(uint32_t router, bool all)> on_handover;
   };
 
   PairPath(Surroundings around, const PairConfig& config, Life& life);
@@ -54,7 +54,8 @@ class PairPath {
   [[nodiscard]] const PairConfig& config() const { return config_; }
 
   /// Asks the peer to hand `router` over to us; `answer` is called once, later, with its word.
-  void request_handover(const std::string& router, std::function<void(Status)> answer);
+  /// `all`: and what else it has; an older peer does not understand that.
+  void request_handover(const std::string& router, bool all, std::function<void(Status)> answer);
 
   /// The datagram with which the guardian resigns for us, from and to the pair's addresses.
   [[nodiscard]] std::vector<uint8_t> last_will() const;

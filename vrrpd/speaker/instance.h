@@ -109,6 +109,10 @@ class Instance {
   [[nodiscard]] Role role() const { return fsm_.role(); }
   [[nodiscard]] const std::string& reason() const { return fsm_.reason(); }
   [[nodiscard]] const Fsm& fsm() const { return fsm_; }
+  /// Backup, and all VIPs that the peer hands over are here.
+  [[nodiscard]] bool adopted() const { return fsm_.adopting() && install_.done(); }
+  /// An event of a handover without loss.
+  void on_handover(const Event& event) { feed(event); }
   [[nodiscard]] bool leaving() const { return stopping_; }  // told to stop
   /// Active, or with VIPs on the interface still.
   [[nodiscard]] bool holds() const { return role() == Role::active || !installed_.empty(); }

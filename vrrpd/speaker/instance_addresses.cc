@@ -50,11 +50,12 @@ Status Instance::install_some() {
   }
   install_.finish();
   add_routes();
+  if (fsm_.adopting()) around_.on_role();  // all of them are here
   return {};
 }
 
 void Instance::on_install_turn() {
-  if (role() != Role::active || install_.done()) return;
+  if (!fsm_.holds_addresses() || install_.done()) return;
   if (const Status added = install_some(); !added) {
     around_.log.environment(subsystem_, "{}", added.error().message);
     feed(ActionFailed{added.error().message});
@@ -90,7 +91,7 @@ Status Instance::execute(const Announce&) {
 }
 
 void Instance::on_address_removed(int interface, const IpAddress& ip) {
-  if (interface != vip_interface() || role() != Role::active) return;
+  if (interface != vip_interface() || role() != Role::active || fsm_.away()) return;
   const bool ours = std::any_of(installed_.begin(), installed_.end(),
                                 [&](const Prefix& vip) { return vip.ip == ip; });
   if (ours) install_.hurry(ip);
@@ -119,7 +120,7 @@ std::vector<Prefix> Instance::plan_addresses() const {
 
 /// After a reload: what is gone goes, what is new comes, what stays is not touched.
 void Instance::change_addresses() {
-  if (role() != Role::active) return;
+  if (!fsm_.holds_addresses()) return;
   const std::vector<Prefix> before = std::exchange(installed_, plan_addresses());
   std::vector<Prefix> gone;
   std::copy_if(before.begin(), before.end(), std::back_inserter(gone), [&](const Prefix& vip) {

@@ -33,6 +33,7 @@ void Instance::write(role::Router& out) const {
       out.set_state(role::STATE_ACTIVE);
       break;
   }
+  out.set_away(fsm_.away());
   out.set_reason(fsm_.reason());
   const auto in_state = around_.loop.now() - fsm_.since();
   out.set_in_state_ms(static_cast<uint64_t>(

@@ -67,6 +67,7 @@ void Instance::write(testament::Router& out) const {
   life.set_reason(fsm_.reason());
   life.set_active_interval_ns(fsm_.active_interval().count());
   life.set_handed_over(fsm_.handed_over());
+  if (const auto away = fsm_.away_until()) life.set_away_until_ns(ns(*away));
   life.set_interface_index(interface_.index);
   life.set_own_address(bytes_of(fsm_.parameters().own_address));
   life.set_mac(interface_.mac.data(), interface_.mac.size());
@@ -133,12 +134,16 @@ bool Instance::resume(const testament::Router& left) {
   // lbcore's word about the tables was the dead speaker's; it is not known again yet.
   if (config_.track_lbcore) feed(SyncChanged{false});
   resumed_ = true;
+  if (!life.active()) around_.cell.holds.store(false);  // it may have been adopting the VIPs
   feed(Resumed{.active = life.active(),
                .reason = life.reason(),
                .since = TimePoint(Duration(life.since_ns())),
                .last_sent = around_.cell.last_sent.get(),
                .active_interval = Duration(life.active_interval_ns()),
                .handed_over = life.handed_over(),
+               .away_until = life.away_until_ns() == 0
+                                 ? std::nullopt
+                                 : std::optional(TimePoint(Duration(life.away_until_ns()))),
                .last_heard = last_heard});
   return true;
 }

@@ -66,7 +66,7 @@ void Instance::add_routes() {
 }
 
 void Instance::retry_routes() {
-  if (routes_refused_ && role() == Role::active && install_.done()) add_routes();
+  if (routes_refused_ && fsm_.holds_addresses() && install_.done()) add_routes();
 }
 
 /// Before the VIPs.
@@ -77,7 +77,7 @@ void Instance::remove_routes(const std::vector<VirtualRoute>& routes) {
 }
 
 void Instance::on_route_removed() {
-  if (role() != Role::active || !install_.done()) return;
+  if (!fsm_.holds_addresses() || !install_.done()) return;
   const auto added = around_.routes.add(routes_to_hold());
   if (added && *added > 0) {
     around_.log.environment(subsystem_, "{} of its routes had been removed by somebody: put back",
@@ -87,7 +87,7 @@ void Instance::on_route_removed() {
 
 /// After a reload.
 void Instance::change_routes(const RouterConfig& before) {
-  if (role() != Role::active) return;
+  if (!fsm_.holds_addresses()) return;
   const auto stays = routes_to_remove(config_);
   std::vector<VirtualRoute> gone;
   std::ranges::copy_if(

@@ -18,11 +18,11 @@ constexpr FrameStream::Limits kLimits{.max_frame_bytes = size_t{64} << 10,
 
 }  // namespace
 
-RoleLink::RoleLink(EventLoop& loop, Logger& log, std::string path, std::function<void()> on_change)
+RoleLink::RoleLink(EventLoop& loop, Logger& log, std::string path, Callbacks callbacks)
     : loop_(loop),
       log_(log),
       path_(std::move(path)),
-      on_change_(std::move(on_change)),
+      callbacks_(std::move(callbacks)),
       known_trouble_(lease_.trouble()),
       lapse_(loop, [this] { on_lapse(); }),
       retry_(loop, [this] { connect(); }) {
@@ -56,11 +56,13 @@ void RoleLink::on_frame(std::string_view payload) {
   lease_.renew({.serving = word.serving(),
                 .reason = word.reason(),
                 .lease = std::chrono::milliseconds(lease_ms),
-                .in_sync = word.in_sync()},
+                .in_sync = word.in_sync(),
+                .hands_over = word.hands_over()},
                loop_.now());
   grace_ = false;
   lapse_.arm(lease_.lapses_at());
   changed();
+  callbacks_.on_handover(word.has_handover() ? &word.handover() : nullptr);
 }
 
 void RoleLink::on_close(const std::string&) {
@@ -70,6 +72,7 @@ void RoleLink::on_close(const std::string&) {
   loop_.defer([closed = std::shared_ptr<FrameStream>(std::move(stream_))] {});
   retry_.arm(loop_.now() + kRetry);
   changed();
+  callbacks_.on_close();
 }
 
 void RoleLink::on_lapse() {
@@ -95,7 +98,7 @@ void RoleLink::changed() {
   }
   known_trouble_ = trouble;
   known_sync_ = lease_.in_sync();
-  on_change_();
+  callbacks_.on_change();
 }
 
 }  // namespace hapair::vrrp

@@ -13,13 +13,20 @@
 #include "common/event_loop.h"
 #include "common/frame_stream.h"
 #include "common/log.h"
+#include "common/schema/role.pb.h"
 #include "vrrpd/election/serving_lease.h"
 
 namespace hapair::vrrp {
 
 class RoleLink {
  public:
-  RoleLink(EventLoop& loop, Logger& log, std::string path, std::function<void()> on_change);
+  struct Callbacks {
+    std::function<void()> on_change;  // of the lease
+    /// Where lbcore is in a handover, with every message; null when it is nowhere.
+    std::function<void(const role::Handover* word)> on_handover;
+    std::function<void()> on_close;
+  };
+  RoleLink(EventLoop& loop, Logger& log, std::string path, Callbacks callbacks);
   RoleLink(const RoleLink&) = delete;
   RoleLink& operator=(const RoleLink&) = delete;
 
@@ -37,7 +44,7 @@ class RoleLink {
   EventLoop& loop_;
   Logger& log_;
   std::string path_;
-  std::function<void()> on_change_;
+  Callbacks callbacks_;
   std::string node_role_;
   std::unique_ptr<FrameStream> stream_;
   ServingLease lease_;

@@ -43,7 +43,11 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
                    [this] {
                      for (auto& [name, instance] : instances_) instance->on_route_removed();
                    }),
-      lbcore_(loop_, log_, options_.run_dir + "/role.sock", [this] { on_lbcore_change(); }),
+      lbcore_(
+          loop_, log_, options_.run_dir + "/role.sock",
+          {.on_change = [this] { on_lbcore_change(); },
+           .on_handover = [this](const role::Handover* word) { on_handover_word(word); },
+           .on_close = [this] { carry_out(handover_.lbcore_gone(routers_now(), loop_.now())); }}),
       hooks_(
           loop_, log_, operating.runners,
           {.on_verdict = [this](const std::string& script,
@@ -58,6 +62,7 @@ Speaker::Speaker(Logger& log, Options options, DaemonConfig config, const Unique
       events_(control_),
       keeper_(loop_, options_.state_dir),
       tick_(loop_, kTick, [this] { on_tick(); }),
+      handover_due_(loop_, [this] { carry_out(handover_.expired(routers_now(), loop_.now())); }),
       lbcore_grace_(loop_, [this] { on_lbcore_change(); }),
       terminate_(loop_, SIGTERM, [this] { stop("stopped by SIGTERM"); }),
       interrupt_(loop_, SIGINT, [this] { stop("stopped by SIGINT"); }),
@@ -182,7 +187,7 @@ void Speaker::add_router(const RouterConfig& config, const testament::Testament&
           .cell_number = *cell,
           .macvlans = macvlans_,
           .on_testament = [this] { publish(); },
-          .on_role = [this] { tell_role(); },
+          .on_role = [this] { on_role_change(); },
           .on_notify = notify,
           .group_holds = [this, name = config.name] { return groups_.holds(name); },
           .on_peer = peer,
@@ -382,6 +387,8 @@ std::string Speaker::status_line() const {
 void Speaker::tell_role() {
   role::NodeRole out;
   for (const auto& [name, instance] : instances_) instance->write(*out.add_routers());
+  out.set_hands_over(true);
+  if (handover_.word().step() != role::Handover::NONE) *out.mutable_handover() = handover_.word();
   lbcore_.tell(out.SerializeAsString());
 }
 

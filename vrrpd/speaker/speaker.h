@@ -6,11 +6,13 @@
 // for nobody would clean up after it. Called by `guardian` right after fork().
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ev++.h>
 
@@ -19,6 +21,7 @@
 #include "common/log.h"
 #include "common/unique_fd.h"
 #include "vrrpd/config/config.h"
+#include "vrrpd/election/handover.h"
 #include "vrrpd/guardian/shared_state.h"
 #include "vrrpd/guardian/testament.pb.h"
 #include "vrrpd/hooks/hook_feed.h"
@@ -70,23 +73,36 @@ class Speaker {
   void take_keys(const DaemonConfig& config);
   [[nodiscard]] OwnView own_view() const;
   [[nodiscard]] std::string why_peer_cannot_take(const std::string& router) const;
-  /// Moves the role to the other node, from whichever of the two it is asked. `done` is called
-  /// once, now or later: whether the Active has resigned, or why it has not.
-  void handover(const std::string& router, const std::function<void(const Status&)>& done);
-  Status hand_over(Instance& router, const std::string& reason);
-  Status hand_over_to_peer(uint32_t id);
+  /// Asks the other node to hand `router`, or all it has, over to us. `done` is called once, now or
+  /// later: whether it has begun, or why it has not.
+  void ask_for_handover(const std::string& router, bool all,
+                        const std::function<void(const Status&)>& done);
+  Status hand_over_to_peer(uint32_t id, bool all);
   void write(control::PairPath& out) const;
 
   Result<DaemonConfig> read();
   void apply(const Result<DaemonConfig>& loaded);
 
+  // A handover without loss: speaker_handover.cc.
+  /// Hands `routers` and those of their groups over, all at once.
+  Status hand_over(const std::vector<std::string>& routers, const std::string& reason);
+  [[nodiscard]] Status may_resign(const std::vector<std::string>& routers) const;
+  [[nodiscard]] Status may_hand_over(const std::vector<std::string>& routers) const;
+  [[nodiscard]] std::vector<std::string> with_their_groups(std::vector<std::string> routers) const;
+  [[nodiscard]] Handover::Routers routers_now() const;
+  void on_handover_word(const role::Handover* word);
+  void on_role_change();
+  void carry_out(Handover::Orders orders);
+  void tell_handover();
+  void write(control::HandoverReport& out) const;
+
   // What pairadm asks: speaker_requests.cc.
-  struct Handover;
+  struct HandoverJob;
   void answer(ControlConnection::Id asker, const control::Reply& reply);
   [[nodiscard]] control::Reply status() const;
   void write_hooks(const Instance& router, control::VrrpRouter& out) const;
   void on_handover(ControlConnection& from, const control::HandoverRequest& request);
-  void next_handover(const std::shared_ptr<Handover>& job);
+  void next_handover(const std::shared_ptr<HandoverJob>& job);
   void on_demote(ControlConnection& from, const control::DemoteRequest& request);
   void on_restore(ControlConnection& from, const control::RestoreRequest& request);
   void on_check_config(ControlConnection& from, const control::CheckConfig& request);
@@ -131,6 +147,11 @@ class Speaker {
   std::string told_;  // the last status that the guardian has
   std::vector<TrackScript> scripts_;
   std::optional<Demotion> demotion_;
+  Handover handover_;
+  std::deque<Handover::Order> handover_orders_;
+  bool carrying_out_ = false;
+  uint64_t handover_told_ = 0;  // number of the last one whose end was told
+  uint64_t handover_number_ = 0;
   std::string told_of_lbcore_;
   bool told_of_peer_ = false;  // that it is heard on the pair path
   bool stopping_ = false;
@@ -144,6 +165,7 @@ class Speaker {
   EventStream events_;
   DemotionKeeper keeper_;
   Ticker tick_;
+  Deadline handover_due_;
   Deadline lbcore_grace_;  // until lbcore had time to speak to a speaker that goes on
   SignalWatcher terminate_;
   SignalWatcher interrupt_;

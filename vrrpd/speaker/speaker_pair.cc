@@ -63,7 +63,7 @@ void Speaker::open_pair_path(const DaemonConfig& config) {
                 for (auto& [name, router] : instances_) router->on_pair_silent();
               },
           .on_epoch = [this] { publish(); },
-          .on_handover = [this](uint32_t id) { return hand_over_to_peer(id); }},
+          .on_handover = [this](uint32_t id, bool all) { return hand_over_to_peer(id, all); }},
       *config.pair, life_);
 }
 
@@ -111,40 +111,31 @@ std::string Speaker::why_peer_cannot_take(const std::string& router) const {
   return {};
 }
 
-Status Speaker::hand_over(Instance& router, const std::string& reason) {
-  if (router.role() != Role::active) {
-    return fail("{} is {} here", router.config().name, name(router.role()));
-  }
-  if (router.config().parameters.priority == kOwnerPriority) {
-    return fail("the owner (priority 255) would take the role right back");
-  }
-  if (const std::string why = why_peer_cannot_take(router.config().name); !why.empty()) {
-    return fail("{}", why);
-  }
-  router.hand_over(reason);
-  return {};
-}
-
-Status Speaker::hand_over_to_peer(uint32_t id) {
+/// `all`: whatever is Active here and may go.
+Status Speaker::hand_over_to_peer(uint32_t id, bool all) {
+  std::vector<std::string> names;
+  bool known = false;
   for (auto& [name, router] : instances_) {
-    if (router_id(name) == id) {
-      return hand_over(*router, "handover asked for by " + pair_->peer().node);
-    }
+    const bool asked_for = router_id(name) == id;
+    known = known || asked_for;
+    const bool goes_along = all && router->role() == Role::active &&
+                            router->config().parameters.priority != kOwnerPriority &&
+                            why_peer_cannot_take(name).empty();
+    if (asked_for || goes_along) names.push_back(name);
   }
-  return fail("{} has no such router", node_);
+  if (!known) return fail("{} has no such router", node_);
+  return hand_over(names, "handover asked for by " + pair_->peer().node);
 }
 
-void Speaker::handover(const std::string& router, const std::function<void(const Status&)>& done) {
+void Speaker::ask_for_handover(const std::string& router, bool all,
+                               const std::function<void(const Status&)>& done) {
   const auto at = instances_.find(router);
   if (at == instances_.end()) return done(fail("there is no router {}", router));
-  if (at->second->role() == Role::active) {
-    return done(hand_over(*at->second, "handover by an operator"));
-  }
   if (!pair_) return done(fail("{}", why_peer_cannot_take(router)));
   if (at->second->role() != Role::backup) {
     return done(fail("{} is {} here and cannot take over", router, name(at->second->role())));
   }
-  pair_->request_handover(router, done);
+  pair_->request_handover(router, all, done);
 }
 
 void Speaker::write(control::PairPath& out) const {

@@ -36,12 +36,12 @@ std::string who(const std::string& by) {
 
 }  // namespace
 
-/// A handover of several routers: one after the other, until one is refused.
-struct Speaker::Handover {
+/// A handover of several routers that the other node has: one after the other, until one is
+/// refused. With the first one it may give them all.
+struct Speaker::HandoverJob {
   ControlConnection::Id asker = 0;
   std::vector<std::string> left;  // to be done, the next one last
-  bool force = false;
-  std::string by;
+  bool all = false;
   control::Reply reply;
 };
 
@@ -105,6 +105,7 @@ control::Reply Speaker::status() const {
     write_hooks(*instance, router);
   }
   if (pair_) write(*out.mutable_pair());
+  if (handover_.report()) write(*out.mutable_handover());
   const ServingLease& lease = lbcore_.lease();
   out.set_lbcore_connected(lease.connected());
   out.set_lbcore_serving(lease.serving());
@@ -143,26 +144,46 @@ void Speaker::on_handover(ControlConnection& from, const control::HandoverReques
   }
   const bool any_active = std::ranges::any_of(
       instances_, [](const auto& item) { return item.second->role() == Role::active; });
-  auto job = std::make_shared<Handover>();
-  job->asker = from.id();
-  job->force = request.force();
-  job->by = who(request.by());
+  std::vector<std::string> names;
   for (const auto& [name, router] : instances_) {
     const Role needed = any_active ? Role::active : Role::backup;
-    if (wanted.empty() ? router->role() == needed : name == wanted) job->left.push_back(name);
+    if (wanted.empty() ? router->role() == needed : name == wanted) names.push_back(name);
   }
-  std::ranges::reverse(job->left);
-  if (job->left.empty()) {
+  if (names.empty()) {
     return answer(from.id(),
                   refusal(control::REFUSED, "no router of this node is Active or Backup"));
   }
-  const Role role = instances_.at(job->left.back())->role();
-  job->reply.mutable_outcome()->set_to_peer(role == Role::active);
-  tell_operation(wanted, fmt::format("handover asked for by {}", job->by));
-  next_handover(job);
+  const std::string by = who(request.by());
+  tell_operation(wanted, fmt::format("handover asked for by {}", by));
+  const bool to_peer = instances_.at(names.front())->role() == Role::active;
+  if (!to_peer) {
+    auto job = std::make_shared<HandoverJob>();
+    job->asker = from.id();
+    job->all = wanted.empty();
+    job->left.assign(names.rbegin(), names.rend());
+    return next_handover(job);
+  }
+  control::Reply reply;
+  reply.mutable_outcome()->set_to_peer(true);
+  for (const std::string& name : names) reply.mutable_outcome()->add_routers(name);
+  Status begun = may_hand_over(names);
+  if (request.force() && !handover_.under_way()) {
+    begun = may_resign(names);
+    for (const std::string& name : names) {
+      if (begun) instances_.at(name)->hand_over(fmt::format("handed over by {}", by));
+    }
+  } else if (begun) {
+    begun = hand_over(names, fmt::format("handed over by {}", by));
+    if (handover_.under_way()) reply.mutable_outcome()->set_handover(handover_.report()->number);
+  }
+  if (!begun) {
+    tell_operation(wanted, "handover refused: " + begun.error().message);
+    return answer(from.id(), refusal(control::REFUSED, begun.error().message));
+  }
+  answer(from.id(), reply);
 }
 
-void Speaker::next_handover(const std::shared_ptr<Handover>& job) {
+void Speaker::next_handover(const std::shared_ptr<HandoverJob>& job) {
   if (job->left.empty()) return answer(job->asker, job->reply);
   const std::string name = job->left.back();
   job->left.pop_back();
@@ -177,15 +198,11 @@ void Speaker::next_handover(const std::shared_ptr<Handover>& job) {
   };
   const auto at = instances_.find(name);
   if (at == instances_.end()) return done(fail("is no router any more"));
-  Instance& router = *at->second;
-  if (router.config().parameters.priority == kOwnerPriority) {
+  if (at->second->config().parameters.priority == kOwnerPriority) {
     return done(fail("the owner (priority 255) would take the role right back"));
   }
-  if (job->force && router.role() == Role::active) {
-    router.hand_over(fmt::format("handed over by {}", job->by));
-    return done({});
-  }
-  handover(name, done);
+  if (at->second->role() == Role::active) return done({});  // it came with the one before
+  ask_for_handover(name, job->all, done);
 }
 
 // --- Demotion ------------------------------------------------------------------------------------
