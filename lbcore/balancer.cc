@@ -46,6 +46,15 @@ Balancer::Parts::Parts(EventLoop& event_loop, Logger& logger, Settings given,
       workers(log, sessions, settings.workers, raise_descriptor_limit(), &access_log,
               tell_connections()),
       runtime(records, runtime_hooks(), loop.now()),
+      connections(loop, workers),
+      handover({.loop = loop,
+                .log = log,
+                .connections = connections,
+                .on_word = [this] { send_serving(); },
+                .on_sending =
+                    [this] {
+                      if (replicator) replicator->wake();
+                    }}),
       beat_ticker(loop, settings.serving_lease / 4, [this] { beat(); }),
       trouble_ticker(loop, kTroubleRetry, [this] { retry_trouble(); }),
       expire_ticker(loop, kExpireInterval,
@@ -190,6 +199,8 @@ role::Serving Balancer::Parts::serving() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(settings.serving_lease).count()));
   out.set_in_sync(in_sync());
   out.set_sync_state(sync().state());
+  out.set_hands_over(!retired);
+  if (handover.word().step() != role::Handover::NONE) *out.mutable_handover() = handover.word();
   return out;
 }
 
@@ -262,6 +273,9 @@ void Balancer::reopen_access_log() {
 }
 void Balancer::set_roles(std::vector<role::Router> routers, bool vrrpd_connected) {
   parts_->set_roles(std::move(routers), vrrpd_connected);
+}
+void Balancer::hear_handover(const role::NodeRole* said) {
+  parts_->hear_handover(said);
 }
 bool Balancer::active() const {
   return parts_->active();

@@ -75,6 +75,8 @@ class Balancer {
 
   /// vrrpd's word about this node; an empty list when vrrpd is not connected.
   void set_roles(std::vector<role::Router> routers, bool vrrpd_connected);
+  /// What vrrpd says of a handover, with every message; null: it is gone.
+  void hear_handover(const role::NodeRole* said);
   [[nodiscard]] bool active() const;  // Active in at least one router
 
   /// What vrrpd is told, and what status shows.

@@ -18,6 +18,8 @@
 #include "common/pair_key.h"
 #include "common/unique_fd.h"
 #include "lbcore/balancer.h"
+#include "lbcore/handover/handover.h"
+#include "lbcore/handover/pool_connections.h"
 #include "lbcore/health/monitor.h"
 #include "lbcore/health/passive.h"
 #include "lbcore/health/pool_health.h"
@@ -66,6 +68,7 @@ struct Balancer::Parts {
   [[nodiscard]] bool active() const;
   [[nodiscard]] bool owns_sessions() const;
   void set_roles(std::vector<role::Router> next, bool connected);
+  void hear_handover(const role::NodeRole* said);
   [[nodiscard]] control::Sync sync() const;
 
   // Runtime changes
@@ -123,6 +126,8 @@ struct Balancer::Parts {
   std::string runtime_trouble;  // why the pair's runtime changes do not run here
   bool configs_differ = false;  // as last logged
   uint32_t differences = 0;     // between the file and what runs
+  handover::PoolConnections connections;
+  handover::Handover handover;
   std::unique_ptr<replicate::Replicator> replicator;
 
   Spec spec;

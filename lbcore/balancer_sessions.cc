@@ -73,7 +73,7 @@ void Balancer::Parts::start_replication(UniqueFd listener) {
                                        [this](const auto& changes) {
                                          if (watch_sessions) watch_sessions(changes);
                                        },
-                                   .lanes = {&runtime, &rates, &orphans->lane()}},
+                                   .lanes = {&runtime, &rates, &orphans->lane(), &handover}},
       std::move(listener));
 }
 
@@ -161,6 +161,21 @@ void Balancer::Parts::share_rate_debts() {
   if (debts.services().empty()) return;
   rates.say(std::move(debts));
   replicator->wake();
+}
+
+void Balancer::Parts::hear_handover(const role::NodeRole* said) {
+  handover::Node node;
+  if (said != nullptr) {
+    node = {.connected = true,
+            .hands_over = said->hands_over(),
+            .holding = {},
+            .handover = said->handover()};
+    for (const role::Router& router : said->routers()) {
+      if (router.state() == role::STATE_ACTIVE && !router.away())
+        node.holding.insert(router.name());
+    }
+  }
+  handover.vrrpd_says(std::move(node));
 }
 
 control::Sync Balancer::Parts::sync() const {

@@ -51,6 +51,7 @@ void RoleSocket::adopt(UniqueFd connection, uid_t uid, const FrameStream::Rest& 
 void RoleSocket::on_open(ControlConnection& connection) {
   current_ = connection.id();
   balancer_.set_roles({}, true);
+  balancer_.hear_handover(nullptr);  // of the one before
   connection.send(balancer_.serving().SerializeAsString());
 }
 
@@ -68,12 +69,14 @@ void RoleSocket::on_message(ControlConnection& connection, std::string_view payl
   if (connection.id() != current_) return;
   const auto& routers = message.routers();
   balancer_.set_roles(std::vector<role::Router>(routers.begin(), routers.end()), true);
+  balancer_.hear_handover(&message);
 }
 
 void RoleSocket::on_close(const ControlConnection& connection) {
   if (connection.id() != current_) return;
   current_.reset();
   balancer_.set_roles({}, false);
+  balancer_.hear_handover(nullptr);
 }
 
 }  // namespace hapair::lbcore
