@@ -1,7 +1,7 @@
-// Bytes from the control socket into lbcore's control API: parsing, edits, restores, lists. The
-// input is a series of requests, each behind its length in two bytes (big-endian); all of them meet
-// one table, as those of several operators would. Whatever comes, there is a reply that says why
-// when nothing was done, and only a valid table is ever taken.
+// Bytes from the control socket, and from the peer, into lbcore's control API: parsing, edits,
+// restores, lists. The input is a series of requests, each behind its length in two bytes
+// (big-endian); all of them meet one table, as those of several operators would. Whatever comes,
+// there is a reply that says why when nothing was done, and only a valid table is ever taken.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -33,10 +33,18 @@ class Table {
     const Spec before = running_;
     taken_ = false;
     std::string later;
-    const auto reply = api_.handle(request, 0, [&](const std::string& page) {
+    const auto keep = [&](const std::string& page) {
       later = page;
       return true;
-    });
+    };
+    // In turn from an operator here and passed on by the peer.
+    peers_ = !peers_;
+    std::optional<std::string> reply;
+    if (peers_) {
+      api_.handle_peers("lb2", std::string(request), keep);
+    } else {
+      reply = api_.handle(request, 0, keep);
+    }
     control::Reply told;
     if (!told.ParseFromString(reply ? *reply : later)) std::abort();
     if (told.code() != control::OK && (told.message().empty() || running_ != before)) std::abort();
@@ -54,6 +62,13 @@ class Table {
           running_ = spec;
           return {};
         },
+        .door = [] { return Door(); },
+        .ask_peer =
+            [](const std::string&, const std::string&, Duration,
+               const std::function<void(Result<std::string>)>& done) {
+              done(fail("there is no peer"));
+            },
+        .differences = [] { return control::Differences(); },
         .status = [] { return control::NodeStatus(); },
         .listing =
             [this](bool) {
@@ -78,12 +93,20 @@ class Table {
         },
         .file = [this]() -> const Spec& { return file_; },
         .upgrade = [](const std::string&, uid_t,
-                      const ControlApi::OnUpgraded& done) { done(fail("not here")); }};
+                      const ControlApi::OnUpgraded& done) { done(fail("not here")); },
+        .take_config =
+            [](const control::PushConfig&, const ControlApi::OnReply& done) {
+              control::Reply refused;
+              refused.set_code(control::FAILED);
+              refused.set_message("not here");
+              done(refused);
+            }};
   }
 
   Spec file_;
   Spec running_;
   bool taken_ = false;
+  bool peers_ = true;
   ControlApi api_;
 };
 
