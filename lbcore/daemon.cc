@@ -135,10 +135,9 @@ int Daemon::run() {
 
 Status Daemon::start() {
   balancer_.on_question(
-      [this](const std::string& from, const std::string& request, Balancer::Respond respond) {
-        api_.handle_peers(from, request, respond);
-      });
-  if (const auto applied = begin(); !applied) return applied;
+      [this](const std::string& from, const std::string& request,
+             const Balancer::Respond& respond) { api_.handle_peers(from, request, respond); });
+  if (auto applied = begin(); !applied) return applied;
   balancer_.set_file(loaded_.spec, origin_.inheritance.records.empty());
   return {};
 }
@@ -215,7 +214,7 @@ Status Daemon::reload() {
 
 Status Daemon::take(Loaded next) {
   for (const std::string& warning : next.warnings) log_.info("reload", "{}", warning);
-  const auto applied = balancer_.apply(merge_reload(loaded_.spec, next.spec, balancer_.spec()));
+  auto applied = balancer_.apply(merge_reload(loaded_.spec, next.spec, balancer_.spec()));
   if (!applied) {
     log_.environment("reload", "refused, nothing has changed: {}", applied.error().message);
     return applied;
