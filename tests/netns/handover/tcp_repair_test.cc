@@ -96,8 +96,9 @@ TEST_F(TcpRepairTest, BytesInBothQueuesMoveWithIt) {
   const std::string asked = pattern(40'000, 7);
   say(client.get(), asked);
   int waiting = 0;
-  ASSERT_TRUE(eventually(
-      5s, [&] { return ::ioctl(served.get(), SIOCINQ, &waiting) == 0 && waiting == 40'000; }));
+  ASSERT_TRUE(eventually(5s, [&, &fd = served] {
+    return ::ioctl(fd.get(), SIOCINQ, &waiting) == 0 && waiting == 40'000;
+  }));
   // The client reads nothing: its window closes, and some of it is never sent.
   const std::string answer = pattern(8'000'000, 8);
   const size_t said = say_what_fits(served.get(), answer);
@@ -169,7 +170,7 @@ TEST_F(TcpRepairTest, AFrozenOneHearsNothingWhereverItsAddressIs) {
   auto [client, served] = connect(endpoint("[fd00::100]:80"));
   ASSERT_TRUE(dump(served.get()));
   say(client.get(), "hello?");
-  EXPECT_TRUE(holds_for(50ms, [&] { return unacknowledged(client) == 6; }));
+  EXPECT_TRUE(holds_for(50ms, [&fd = client] { return unacknowledged(fd) == 6; }));
   wake(served.get(), true);
   EXPECT_EQ(hear(served.get(), 6), "hello?");
 }
@@ -187,7 +188,7 @@ TEST_F(TcpRepairTest, ClosedWhileItIsSilentItSaysNothing) {
     lab->announce(lab->lb2);
     say(client.get(), " and unheard");
     // It reaches the node, and nobody says that it has.
-    EXPECT_TRUE(holds_for(50ms, [&] { return unacknowledged(client) > 0; }));
+    EXPECT_TRUE(holds_for(50ms, [&fd = client] { return unacknowledged(fd) > 0; }));
   }
   MoveLab::take(lab->lb2);
   lab->give(lab->lb1);
