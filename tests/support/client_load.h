@@ -10,15 +10,11 @@
 //   EXPECT_EQ(load.report().kept, 1000U);
 #pragma once
 
-#include <functional>
-#include <future>
 #include <memory>
-#include <thread>
-#include <type_traits>
 
 #include <gtest/gtest.h>
 
-#include "common/event_loop.h"
+#include "tests/support/loop_thread.h"
 #include "tests/support/namespace.h"
 #include "tests/support/pair_lab.h"
 #include "tools/lab/clients.h"
@@ -38,7 +34,6 @@ class ClientLoad {
 
   /// Begins at once.
   ClientLoad(const Namespace& from, const Options& options);
-  ~ClientLoad();
   ClientLoad(const ClientLoad&) = delete;
   ClientLoad& operator=(const ClientLoad&) = delete;
 
@@ -51,25 +46,8 @@ class ClientLoad {
   [[nodiscard]] ::testing::AssertionResult wait_served(Duration within);
 
  private:
-  /// Runs `function` on the loop's thread and returns what it returns.
-  template <typename F>
-  auto on_loop(F function) {
-    std::promise<std::invoke_result_t<F>> promise;
-    auto result = promise.get_future();
-    loop_->post([&] {
-      if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
-        function();
-        promise.set_value();
-      } else {
-        promise.set_value(function());
-      }
-    });
-    return result.get();
-  }
-
-  std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<lab::Clients> clients_;
-  std::thread thread_;
+  LoopThread loop_;  // last: it works on what is above
 };
 
 }  // namespace hapair::test

@@ -1,7 +1,6 @@
 #include "tests/support/held_clients.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "tests/support/wait.h"
 
@@ -10,37 +9,26 @@ namespace hapair::test {
 using lab::LongConnection;
 
 HeldClients::HeldClients(const Namespace& from, const Options& options)
-    : loop_(std::make_unique<EventLoop>()) {
-  const auto source = IpAddress::parse(options.source);
-  const auto target = Endpoint::parse(options.target);
-  if (!source) throw std::invalid_argument(source.error().message);
-  if (!target) throw std::invalid_argument(target.error().message);
-  thread_ = std::thread([this, &from, options, source = *source, target = *target] {
-    from.enter();
-    const uint64_t bytes = options.bytes_per_s * static_cast<uint64_t>(options.stream_time / 1s);
-    for (size_t i = 0; i < options.streams + options.dialogues; ++i) {
-      const bool stream = i < options.streams;
-      held_.push_back({.connection = std::make_unique<LongConnection>(
-                           *loop_, LongConnection::Plan{.source = source,
-                                                        .target = target,
-                                                        .bytes = stream ? bytes : 0,
-                                                        .bytes_per_s = options.bytes_per_s,
-                                                        .ask_every = options.ask_every}),
-                       .stream = stream});
-    }
-    loop_->run();
-    held_.clear();
-  });
-  on_loop([] {});  // `from` may go when this returns, and everybody is there
-}
-
-HeldClients::~HeldClients() {
-  loop_->post([this] { loop_->stop(); });
-  thread_.join();
-}
+    : loop_(
+          from,
+          [this, options, source = IpAddress::parse(options.source).value(),
+           target = Endpoint::parse(options.target).value()](EventLoop& loop) {
+            LongConnection::Plan dialogue{
+                .source = source, .target = target, .ask_every = options.ask_every};
+            LongConnection::Plan stream = dialogue;
+            stream.bytes = options.bytes_per_s * static_cast<uint64_t>(options.stream_time / 1s);
+            stream.bytes_per_s = options.bytes_per_s;
+            for (size_t i = 0; i < options.streams + options.dialogues; ++i) {
+              const bool streams = i < options.streams;
+              held_.push_back({.connection = std::make_unique<LongConnection>(
+                                   loop, streams ? stream : dialogue),
+                               .stream = streams});
+            }
+          },
+          [this] { held_.clear(); }) {}
 
 void HeldClients::mark() {
-  on_loop([this] {
+  loop_.ask([this] {
     for (Held& each : held_) {
       each.connection->mark(Clock::now());
       each.bytes_at_mark = each.connection->bytes();
@@ -49,13 +37,13 @@ void HeldClients::mark() {
 }
 
 void HeldClients::ask_now() {
-  on_loop([this] {
+  loop_.ask([this] {
     for (Held& each : held_) each.connection->ask_now();
   });
 }
 
 size_t HeldClients::unserved() {
-  return on_loop([this] {
+  return loop_.ask([this] {
     return static_cast<size_t>(std::ranges::count_if(held_, [](const Held& each) {
       return each.connection->state() == LongConnection::State::running &&
              each.connection->bytes() == each.bytes_at_mark;
@@ -64,7 +52,7 @@ size_t HeldClients::unserved() {
 }
 
 size_t HeldClients::living() {
-  return on_loop([this] {
+  return loop_.ask([this] {
     return static_cast<size_t>(std::ranges::count_if(held_, [](const Held& each) {
       return each.connection->state() == LongConnection::State::running;
     }));
@@ -84,7 +72,7 @@ size_t HeldClients::living() {
 }
 
 HeldClients::Report HeldClients::report() {
-  return on_loop([this] {
+  return loop_.ask([this] {
     Report out;
     const TimePoint now = Clock::now();
     for (const Held& each : held_) {

@@ -10,18 +10,14 @@
 //   EXPECT_EQ(held.report().lost, 0U);
 #pragma once
 
-#include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
-#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "common/event_loop.h"
+#include "tests/support/loop_thread.h"
 #include "tests/support/namespace.h"
 #include "tests/support/pair_lab.h"
 #include "tools/lab/long_connection.h"
@@ -42,7 +38,6 @@ class HeldClients {
 
   /// Connects at once, all of them.
   HeldClients(const Namespace& from, const Options& options);
-  ~HeldClients();
   HeldClients(const HeldClients&) = delete;
   HeldClients& operator=(const HeldClients&) = delete;
 
@@ -76,25 +71,8 @@ class HeldClients {
   };
   [[nodiscard]] size_t living();
 
-  /// Runs `function` on the loop's thread and returns what it returns.
-  template <typename F>
-  auto on_loop(F function) {
-    std::promise<std::invoke_result_t<F>> promise;
-    auto result = promise.get_future();
-    loop_->post([&] {
-      if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
-        function();
-        promise.set_value();
-      } else {
-        promise.set_value(function());
-      }
-    });
-    return result.get();
-  }
-
-  std::unique_ptr<EventLoop> loop_;
   std::vector<Held> held_;
-  std::thread thread_;
+  LoopThread loop_;  // last: it works on what is above
 };
 
 /// The value that a share of all (0 to 1) does not exceed; of a sorted list that is not empty.
